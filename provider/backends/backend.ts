@@ -1,0 +1,104 @@
+import type { z } from 'zod';
+import type { KeymountError } from '../errors.ts';
+import type { InlineSettings, Source } from '../plan/plan.ts';
+import type { Clock } from '../util/clock.ts';
+import type { JsonObject } from '../util/json.ts';
+import type { SecretString } from '../util/secret-string.ts';
+
+/**
+ * What a store must offer. To add one: a folder beside this file with `index.ts` exporting a Backend, a line in `registry.ts`,
+ * and its server in test/backends/. A backend throws catalogue errors, logs nothing, imports no other backend.
+ */
+export interface Backend<Connection = unknown, Ref = unknown> {
+  readonly kind: string;
+  /** The shape of a named connection in the configuration file, without `kind` and `allow`. Strict: unknown keys are refused. */
+  readonly connectionSchema: z.ZodType<Connection>;
+  /**
+   * A connection that a drop-in class describes itself, over the admin's drop-in defaults. Refuses what the admin did not allow
+   * (`address-not-allowed`). Absent: the backend has no drop-in dialect.
+   */
+  readonly inlineConnection?: (settings: InlineSettings, defaults: DropInDefaults, policy: InlinePolicy) => Connection;
+  /** Is the identity that the backend sees the ServiceAccount, so that its pods may share a session, or the single pod? */
+  readonly scopeOf: (connection: Connection) => 'serviceAccount' | 'pod';
+  /** Does the identity come from the admin's settings instead of the pod? Then the connection's `allow` decides who may read. */
+  readonly adminIdentity: (connection: Connection) => boolean;
+  /** The address of a source, checked as far as that is possible without asking. Throws `class-invalid`. */
+  readonly parseRef: (source: Source) => Ref;
+  /** Logs in, if the backend has logins. One try of one login; the caller shares and remembers the session. */
+  readonly connect: (
+    connection: Connection,
+    login: Login,
+    deps: BackendDeps,
+    signal: AbortSignal,
+  ) => Promise<Session<Ref>>;
+}
+
+/** Who asks, and what they can show for it. */
+export interface Login {
+  readonly identity: Identity;
+  readonly role: string | undefined;
+  readonly audience: string | undefined;
+  /** The pod's ServiceAccount token for an audience, from the driver or requested from the API server. Throws `token-missing`. */
+  readonly token: (audience: string, signal: AbortSignal) => Promise<SecretString>;
+  /** The Secret of `nodePublishSecretRef`. */
+  readonly publishSecrets: ReadonlyMap<string, SecretString>;
+}
+
+/** The pod that asks. `proven` says whether a verified token agrees with what the driver's attributes say. */
+export interface Identity {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly serviceAccountUid: string | undefined;
+  readonly pod: string;
+  readonly podUid: string;
+  readonly proven: boolean;
+}
+
+export interface BackendDeps {
+  readonly clock: Clock;
+  /** 0 <= x < 1, for jitter. */
+  readonly random: () => number;
+}
+
+/** What the admin allows to classes that describe their connection themselves. */
+export interface InlinePolicy {
+  /** Class-chosen TLS files must lie below it; absent: no class may name a file. */
+  readonly tlsDir: string | undefined;
+}
+
+/** The admin's settings for a drop-in dialect: flags, VAULT_* environment, `dropIn` of the configuration file. */
+export interface DropInDefaults {
+  readonly [name: string]: unknown;
+}
+
+/** An authenticated connection for one identity. */
+export interface Session<Ref = unknown> {
+  /** When its authority ends, in milliseconds of the clock; undefined: never. */
+  readonly expires: number | undefined;
+  /**
+   * Starts all reads at once, bounded by the connection, and answers each on its own: a backend with batch calls may put several
+   * behind one request. Rejects with catalogue errors; `isAuthorityLost` tells those after which a new login may help.
+   */
+  readonly read: (refs: readonly Ref[], signal: AbortSignal) => Promise<Secret>[];
+  readonly isAuthorityLost: (error: KeymountError) => boolean;
+  readonly close: () => void;
+}
+
+/** What a read returned. At least one of `bytes` and `keys` is there. */
+export interface Secret {
+  readonly bytes?: Uint8Array;
+  readonly keys?: JsonObject;
+  /** The backend's reply as a whole, for dialects that write it. */
+  readonly reply?: JsonObject;
+  /** The backend's own version of it. */
+  readonly version: string;
+  readonly lease?: Lease;
+}
+
+/** A secret with an end. */
+export interface Lease {
+  readonly id: string;
+  /** Seconds. */
+  readonly duration: number;
+  readonly renewable: boolean;
+}

@@ -1,0 +1,78 @@
+import type { Place } from '../errors.ts';
+import type { JsonValue } from '../util/json.ts';
+
+/** The ways a class is written. Each enabled dialect has a socket of its own, `<dialect>.sock`. */
+export const dialectNames = ['vault', 'openbao', 'keymount'] as const;
+export type DialectName = (typeof dialectNames)[number];
+
+/** Something odd in a class that does not stop the Mount, or (as an error) does. */
+export interface Problem {
+  readonly at: Place;
+  readonly message: string;
+}
+
+/** A class, parsed: what to read and which files to make of it. Pure data, frozen, shared by all pods of the class. */
+export interface Plan {
+  readonly dialect: DialectName;
+  readonly sources: readonly Source[];
+  readonly outputs: readonly Output[];
+  readonly warnings: readonly Problem[];
+}
+
+/** One read of one backend through one connection. Objects that need the same read share one source. */
+export interface Source {
+  readonly access: Access;
+  /** The address of the secret as text; only its backend parses it. A Vault API path starts with `/v1/`. */
+  readonly address: string;
+  /** A pinned version, in the backend's own spelling. */
+  readonly version?: string;
+  /** A request other than a plain read: what Vault calls a write, as `pki/issue/web` needs. */
+  readonly request?: { readonly method: string; readonly args?: JsonValue };
+  /** The first object that needs it. */
+  readonly at: Place;
+}
+
+/** Through which connection, and as what, a source is read. Equal accesses of one pod share one session. */
+export interface Access {
+  readonly connection: ConnectionRef;
+  readonly role?: string;
+  /** Audience of the ServiceAccount token; the connection's default when absent. */
+  readonly audience?: string;
+}
+
+/** A connection of the admin's configuration file, or the one that a drop-in class describes itself. */
+export type ConnectionRef =
+  | { readonly kind: 'named'; readonly name: string }
+  | {
+      readonly kind: 'inline';
+      readonly backend: string;
+      readonly profile: DialectName;
+      readonly settings: InlineSettings;
+    };
+
+/** What a drop-in class says about its connection, in the words of its backend's connection settings. */
+export type InlineSettings = Readonly<Record<string, string | boolean>>;
+
+/** What of a secret becomes the file: one key, all keys as one JSON object, or the backend's reply as a whole. */
+export type Selection = { readonly key: string } | { readonly whole: 'keys' | 'reply' };
+
+export type Encoding = 'utf-8' | 'base64' | 'base64url' | 'hex';
+
+/** One file of the volume. */
+export interface Output {
+  readonly path: string;
+  /** Index into `Plan.sources`. */
+  readonly source: number;
+  readonly select: Selection;
+  readonly decode: Encoding;
+  /** 0 to 0o777; the permission of the Mount request (0644 from the driver) when absent. */
+  readonly mode?: number;
+  /** A secret or key that does not exist leaves the file out instead of failing the Mount. */
+  readonly optional: boolean;
+  /**
+   * What the version is computed over besides the bytes: the Go Vault provider mixes the object's own settings into its HMAC.
+   * Absent: the bytes alone.
+   */
+  readonly versionPrefix?: string;
+  readonly at: Place;
+}

@@ -1,0 +1,40 @@
+/** Time, so that tests can turn it by hand. Milliseconds everywhere. */
+export interface Clock {
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: () => number;
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+// setTimeout beyond 2^31-1 ms fires after 1 ms, so longer waits are walked in steps.
+const longestTimer = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  async sleep(ms, signal) {
+    let left = ms;
+    do {
+      const step = Math.min(left, longestTimer);
+      await wait(step, signal);
+      left -= step;
+    } while (left > 0);
+  },
+};
+
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
