@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { KeymountError } from '../errors.ts';
 import type { InlineSettings, Source } from '../plan/plan.ts';
+import type { Content } from '../render/select.ts';
+import type { Settings, VaultDropIn } from '../settings/settings.ts';
 import type { Clock } from '../util/clock.ts';
-import type { JsonObject } from '../util/json.ts';
 import type { SecretString } from '../util/secret-string.ts';
 
 /**
@@ -17,11 +18,14 @@ export interface Backend<Connection = unknown, Ref = unknown> {
    * A connection that a drop-in class describes itself, over the admin's drop-in defaults. Refuses what the admin did not allow
    * (`address-not-allowed`). Absent: the backend has no drop-in dialect.
    */
-  readonly inlineConnection?: (settings: InlineSettings, defaults: DropInDefaults, policy: InlinePolicy) => Connection;
+  readonly inlineConnection?: (settings: InlineSettings, defaults: VaultDropIn, policy: InlinePolicy) => Connection;
   /** Is the identity that the backend sees the ServiceAccount, so that its pods may share a session, or the single pod? */
   readonly scopeOf: (connection: Connection) => 'serviceAccount' | 'pod';
-  /** Does the identity come from the admin's settings instead of the pod? Then the connection's `allow` decides who may read. */
-  readonly adminIdentity: (connection: Connection) => boolean;
+  /**
+   * Whose identity the backend sees. `pod`: the pod's own, so the backend decides. `admin`: one of the admin's settings, so the
+   * connection's `allow` decides, for pods that are proven. `driver`: the same, going by the driver's word (`trustDriver`).
+   */
+  readonly identityOf: (connection: Connection) => 'pod' | 'admin' | 'driver';
   /** The address of a source, checked as far as that is possible without asking. Throws `class-invalid`. */
   readonly parseRef: (source: Source) => Ref;
   /** Logs in, if the backend has logins. One try of one login; the caller shares and remembers the session. */
@@ -58,17 +62,14 @@ export interface BackendDeps {
   readonly clock: Clock;
   /** 0 <= x < 1, for jitter. */
   readonly random: () => number;
+  /** The proxy environment of the process; a connection may set its own. */
+  readonly proxy: Settings['proxy'];
 }
 
 /** What the admin allows to classes that describe their connection themselves. */
 export interface InlinePolicy {
   /** Class-chosen TLS files must lie below it; absent: no class may name a file. */
   readonly tlsDir: string | undefined;
-}
-
-/** The admin's settings for a drop-in dialect: flags, VAULT_* environment, `dropIn` of the configuration file. */
-export interface DropInDefaults {
-  readonly [name: string]: unknown;
 }
 
 /** An authenticated connection for one identity. */
@@ -84,12 +85,8 @@ export interface Session<Ref = unknown> {
   readonly close: () => void;
 }
 
-/** What a read returned. At least one of `bytes` and `keys` is there. */
-export interface Secret {
-  readonly bytes?: Uint8Array;
-  readonly keys?: JsonObject;
-  /** The backend's reply as a whole, for dialects that write it. */
-  readonly reply?: JsonObject;
+/** What a read returned: content, and how long it holds. */
+export interface Secret extends Content {
   /** The backend's own version of it. */
   readonly version: string;
   readonly lease?: Lease;

@@ -1,4 +1,6 @@
 import type { Place } from '../errors.ts';
+import type { Encoding } from '../render/encoding.ts';
+import type { Selection } from '../render/select.ts';
 import type { JsonValue } from '../util/json.ts';
 
 /** The ways a class is written. Each enabled dialect has a socket of its own, `<dialect>.sock`. */
@@ -52,11 +54,6 @@ export type ConnectionRef =
 
 /** What a drop-in class says about its connection, in the words of its backend's connection settings. */
 export type InlineSettings = Readonly<Record<string, string | boolean>>;
-
-/** What of a secret becomes the file: one key, all keys as one JSON object, or the backend's reply as a whole. */
-export type Selection = { readonly key: string } | { readonly whole: 'keys' | 'reply' };
-
-export type Encoding = 'utf-8' | 'base64' | 'base64url' | 'hex';
 
 /** One file of the volume. */
 export interface Output {

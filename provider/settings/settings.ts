@@ -30,7 +30,10 @@ export interface Settings {
   readonly limits: {
     /** Mounts in flight; one more is answered RESOURCE_EXHAUSTED. */
     readonly mounts: number;
-    /** Bytes of all files of one volume; the driver's default is 4 MiB for the whole reply. */
+    /**
+     * Bytes of all files of one volume. The driver takes 4 MiB (4194304) for the whole reply, so the default leaves 128 KiB for
+     * the paths, modes, versions and framing around the files.
+     */
     readonly responseBytes: number;
     /** Bytes of one backend reply. */
     readonly replyBytes: number;
@@ -39,7 +42,18 @@ export interface Settings {
     /** How long SIGTERM waits for Mounts in flight, milliseconds. */
     readonly drainTimeout: number;
   };
-  /** Named connections as written in the configuration file; each checked by its backend's schema at start. */
+  /** Proxies for backends that have none of their own: HTTPS_PROXY, HTTP_PROXY and NO_PROXY unless set here. */
+  readonly proxy: {
+    readonly https: string | undefined;
+    readonly http: string | undefined;
+    /** Hosts, domains, addresses and ranges that are reached directly, as NO_PROXY lists them. */
+    readonly no: readonly string[];
+  };
+  /**
+   * Named connections as written in the configuration file; each checked by its backend's schema at start. Without a prototype,
+   * so that a class's `connection: constructor` finds nothing. Numbers that would not print as they were written (`0400`,
+   * `1.10`) are text.
+   */
   readonly connections: Readonly<Record<string, ConnectionSettings>>;
   /** Defaults and limits for classes that describe their connection themselves. */
   readonly dropIn: { readonly vault: VaultDropIn; readonly openbao: VaultDropIn };
@@ -81,13 +95,17 @@ export interface VaultDropIn {
     readonly key: string | undefined;
     readonly skipVerify: boolean;
   };
-  /** Addresses that classes may choose besides `address`; undefined: any that is not link-local, metadata or a unix socket. */
+  /**
+   * Addresses that classes may choose besides `address`; `*` is one DNS label. Undefined: any that is not link-local, metadata or
+   * a unix socket. Empty: none.
+   */
   readonly allowedAddresses: readonly string[] | undefined;
-  /** Milliseconds for one request. */
+  /** Milliseconds for one request, default 10 s. */
   readonly timeout: number;
-  /** Tries after the first. */
+  /** Tries after the first, default 2. */
   readonly retries: number;
-  /** Requests in flight to one address. */
+  /** Requests in flight to one address, default 32. */
   readonly maxConcurrent: number;
+  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;
 }

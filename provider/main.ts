@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { formatError, toKeymountError } from './errors.ts';
+
+/** argv → command. The only file that touches `process`: arguments, environment, signals, exit codes. */
+
+const usage = `keymount: one Secrets Store CSI driver provider for Vault, OpenBao and an embedded store
+
+usage: keymount COMMAND [options]
+
+  serve      answer the driver on its provider sockets
+  mount      mount a SecretProviderClass file once, without a driver: a dry run
+  version    print the version
+
+keymount COMMAND --help tells more. docs/ has a page for each task.
+`;
+
+async function main(command: string | undefined, argv: readonly string[]): Promise<number> {
+  switch (command) {
+    case 'serve':
+      return await runServe(argv);
+    case 'mount':
+      return await (await import('./commands/mount.ts')).runMount(argv);
+    case 'version':
+    case '--version':
+      process.stdout.write(`${(await import('./rpc/version.ts')).runtimeVersion}\n`);
+      return 0;
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(usage);
+      return command === undefined ? 2 : 0;
+    default:
+      process.stderr.write(`keymount: there is no command ${JSON.stringify(command)}\n\n${usage}`);
+      return 2;
+  }
+}
+
+async function runServe(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write((await import('./settings/help.ts')).serveHelp());
+    return 0;
+  }
+  const { loadSettings } = await import('./settings/load.ts');
+  const { createLog } = await import('./telemetry/log.ts');
+  const { serve } = await import('./commands/serve.ts');
+  const { settings, warnings } = loadSettings({
+    argv,
+    env: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  });
+  const log = createLog(settings.log);
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  // A last resort: every path of a Mount ends in one place that catches. What gets here is a defect, told without its text.
+  const crash = (thrown: unknown) => {
+    log.error({ event: 'crash', error: toKeymountError(thrown) });
+    process.exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+  await serve({ settings, warnings, surroundings: surroundings(), log, pid: process.pid, stop: stop.signal });
+  return 0;
+}
+
+function surroundings() {
+  const { KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT, POD_NAMESPACE } = process.env;
+  return {
+    serviceHost: KUBERNETES_SERVICE_HOST,
+    servicePort: KUBERNETES_SERVICE_PORT,
+    podNamespace: POD_NAMESPACE,
+    random: Math.random,
+  };
+}
+
+try {
+  process.exitCode = await main(process.argv[2], process.argv.slice(3));
+} catch (thrown) {
+  const error = toKeymountError(thrown);
+  process.stderr.write(`keymount: ${formatError(error)}\n`);
+  if (error.code === 'internal' && thrown instanceof Error) process.stderr.write(`${thrown.stack}\n`);
+  process.exitCode = 1;
+}

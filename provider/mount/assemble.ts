@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { createKubeApi, type KubeApi } from '../kube/api.ts';
+import { findKubeConfig } from '../kube/config.ts';
+import { getJwks } from '../kube/jwks.ts';
+import { describe } from '../kube/kube-error.ts';
+import { createPodTokens } from '../kube/pod-token.ts';
+import { createVersionKeys } from '../kube/version-key.ts';
+import { Connections } from '../sessions/connections.ts';
+import { createIdentityProver, type IdentityProver } from '../sessions/identity.ts';
+import { Reads } from '../sessions/reads.ts';
+import { Sessions } from '../sessions/sessions.ts';
+import { createTokenProof } from '../sessions/token-proof.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Log } from '../telemetry/log.ts';
+import { systemClock } from '../util/clock.ts';
+import type { MountParts } from './mount.ts';
+import { Plans } from './plans.ts';
+
+/** What of the process's surroundings a Mount depends on; main.ts reads it. */
+export interface Surroundings {
+  /** KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT and POD_NAMESPACE. */
+  readonly serviceHost: string | undefined;
+  readonly servicePort: string | undefined;
+  readonly podNamespace: string | undefined;
+  readonly random: () => number;
+}
+
+/** All that Mounts work with, made once from the settings. */
+export interface Assembly extends MountParts {
+  readonly sessions: Sessions;
+  readonly close: () => void;
+}
+
+/** Throws `settings-invalid`. */
+export async function assemble(settings: Settings, surroundings: Surroundings, log: Log): Promise<Assembly> {
+  const clock = systemClock;
+  const connections = await Connections.open(settings);
+  const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
+  const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
+  const podTokens = api === undefined || !settings.tokenRequestFallback ? undefined : createPodTokens({ api, clock });
+  const sessions = new Sessions({ clock, random: surroundings.random, proxy: settings.proxy }, podTokens);
+  const prover = createProver(api, log);
+  const versionKeys = createVersionKeys({
+    api,
+    namespace: settings.versionKeys.namespace,
+    stateDir: settings.stateDir,
+    clock,
+    randomBytes,
+    report: ({ event, secret, reason }) => log.warn({ event: `version-key-${event}`, secret, reason }),
+  });
+  return {
+    plans: new Plans(),
+    reads: new Reads(connections, sessions),
+    sessions,
+    responseBytes: settings.limits.responseBytes,
+    versionKey: (dialect, signal) => versionKeys.get(settings.versionKeys[dialect], signal),
+    async callerOf({ pod, tokens, publishSecrets }, signal) {
+      const identity = prover.proveCached(pod, tokens) ?? (await prover.prove(pod, tokens, signal));
+      return { identity, tokens, publishSecrets };
+    },
+    close() {
+      sessions.close();
+      api?.close();
+    },
+  };
+}
+
+/** Proof by the cluster's own keys; without a cluster nothing is proven. */
+function createProver(api: KubeApi | undefined, log: Log): IdentityProver {
+  if (api === undefined) return createIdentityProver(undefined);
+  const proof = createTokenProof({
+    clock: systemClock,
+    jwks: (signal) => getJwks(api, { signal, timeout: 2_500 }),
+    onKeysUnavailable: (error) => log.warn({ event: 'jwks-unavailable', reason: describe(error) }),
+  });
+  return createIdentityProver(proof);
+}

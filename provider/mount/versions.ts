@@ -1,0 +1,32 @@
+import { createHmac } from 'node:crypto';
+import type { DialectName } from '../plan/plan.ts';
+import type { File } from './files.ts';
+
+/** What the driver writes into the SecretProviderClassPodStatus, where Reloader and the Secret sync look. */
+export interface ObjectVersion {
+  /** The file's path. */
+  readonly id: string;
+  readonly version: string;
+}
+
+/** Gives the cluster-wide key of a dialect's versions. Throws `version-key-unavailable`; never an empty key. */
+export type VersionKey = (dialect: DialectName, signal: AbortSignal) => Promise<Uint8Array>;
+
+/**
+ * A version changes if and only if the bytes change (on the Vault sockets also the object's settings, as the Go provider has it),
+ * and is the same on every node: padded base64url of HMAC-SHA256 over the settings and the bytes.
+ */
+export function versionOf({ contents, output }: File, key: Uint8Array): string {
+  const hmac = createHmac('sha256', key);
+  if (output.versionPrefix !== undefined) hmac.update(output.versionPrefix);
+  return padded(hmac.update(contents).digest('base64url'));
+}
+
+export function versionsOf(files: readonly File[], key: Uint8Array): ObjectVersion[] {
+  return files.map((file) => ({ id: file.path, version: versionOf(file, key) }));
+}
+
+/** Go's base64.URLEncoding pads. */
+function padded(text: string): string {
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
+}

@@ -1,0 +1,162 @@
+import { KeymountError } from '../errors.ts';
+
+/** A failed exchange: the error to show, and whether another try may help. */
+export interface Failure {
+  readonly failure: KeymountError;
+  readonly transient: boolean;
+}
+
+/** Whom we talked to, for messages. */
+export interface Peer {
+  /** The address of the connection, `https://vault:8200`. */
+  readonly address: string;
+  /** What the socket was opened to: `vault:8200`, a socket path, or `the proxy squid:3128`. */
+  readonly endpoint: string;
+}
+
+const unreachable: Readonly<Record<string, (endpoint: string) => string>> = {
+  ECONNREFUSED: (endpoint) => `connection refused by ${endpoint}`,
+  ENOTFOUND: (endpoint) => `no such host as in ${endpoint}`,
+  EAI_AGAIN: (endpoint) => `DNS does not answer for ${endpoint}`,
+  EAI_FAIL: (endpoint) => `DNS fails for ${endpoint}`,
+  ETIMEDOUT: (endpoint) => `no answer from ${endpoint}`,
+  ECONNRESET: (endpoint) => `connection reset by ${endpoint}`,
+  EPIPE: (endpoint) => `connection closed by ${endpoint}`,
+  ECONNABORTED: (endpoint) => `connection closed by ${endpoint}`,
+  EHOSTUNREACH: (endpoint) => `no route to ${endpoint}`,
+  ENETUNREACH: (endpoint) => `no route to ${endpoint}`,
+  EHOSTDOWN: (endpoint) => `no route to ${endpoint}`,
+  EADDRNOTAVAIL: (endpoint) => `no local port left for ${endpoint}`,
+  EMFILE: () => 'too many open files',
+  ENFILE: () => 'too many open files',
+  ENOENT: (endpoint) => `there is no socket ${endpoint}`,
+  EACCES: (endpoint) => `no permission for ${endpoint}`,
+  EPERM: (endpoint) => `no permission for ${endpoint}`,
+  ENOTSOCK: (endpoint) => `${endpoint} is no socket`,
+};
+
+const untrusted: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'it is signed by a CA that is not trusted here',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'it is signed by a CA that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT: 'it is signed by a CA that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'it is signed by a CA that is not trusted here',
+  CERT_UNTRUSTED: 'it is signed by a CA that is not trusted here',
+  CERT_SIGNATURE_FAILURE: 'its signature is not by the trusted CA',
+  INVALID_CA: 'it is signed by something that is no CA',
+  INVALID_PURPOSE: 'it is not for TLS servers',
+  PATH_LENGTH_EXCEEDED: 'its chain is longer than the CA allows',
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet',
+  CERT_REVOKED: 'it was revoked',
+};
+
+const ownCa = 'set the CA of the connection (tls.ca) to the one that signed it';
+const untrustedHints: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'renew the certificate of the server',
+  CERT_NOT_YET_VALID: 'check the clock of the node and of the server',
+  CERT_REVOKED: 'renew the certificate of the server',
+};
+
+/** Any error of a socket, of TLS, of DNS or of the HTTP parser. The thrown thing itself is not attached. */
+export function connectionFailure(thrown: unknown, peer: Peer): Failure {
+  for (const error of causes(thrown)) {
+    if (error instanceof KeymountError) return { failure: error, transient: false };
+    const code = codeOf(error);
+    const reason = Object.hasOwn(unreachable, code) ? unreachable[code]?.(peer.endpoint) : undefined;
+    if (reason !== undefined) return unreachableFailure(peer, reason);
+    const known = tlsFailure(code, error, peer) ?? protocolFailure(code, error, peer);
+    if (known !== undefined) return { failure: known, transient: false };
+  }
+  return unreachableFailure(peer, `the connection to ${peer.endpoint} failed (${codeOf(thrown) || 'unknown error'})`);
+}
+
+export function unreachableFailure({ address }: Peer, reason: string): Failure {
+  return { failure: new KeymountError('backend-unreachable', `cannot reach ${address}`, { reason }), transient: true };
+}
+
+function tlsFailure(code: string, error: object, { address }: Peer): KeymountError | undefined {
+  const title = `the TLS certificate of ${address} is not trusted`;
+  if (Object.hasOwn(untrusted, code)) {
+    return new KeymountError('backend-untrusted', title, {
+      reason: untrusted[code],
+      hint: untrustedHints[code] ?? ownCa,
+    });
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return new KeymountError('backend-untrusted', title, {
+      reason: `it is for other names${namesOf(error)}`,
+      hint: 'use one of them in the address, or set the server name of the connection (tls.serverName)',
+    });
+  }
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
+    return new KeymountError('backend-untrusted', `${address} does not speak TLS`, {
+      hint: 'if the server has TLS disabled, its address begins with http://',
+    });
+  }
+  if (/^ERR_SSL_.*(?:CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)/.test(code)) {
+    return new KeymountError('backend-untrusted', `${address} refused the TLS handshake`, {
+      reason: words(code),
+      hint: 'it may want a client certificate, or another one',
+    });
+  }
+  if (/^ERR_(?:SSL|TLS|OSSL)_/.test(code) || code === 'EPROTO') {
+    return new KeymountError('backend-untrusted', `no TLS connection to ${address}`, { reason: words(code) });
+  }
+  return undefined;
+}
+
+function protocolFailure(code: string, error: object, { address, endpoint }: Peer): KeymountError | undefined {
+  if (code.startsWith('HPE_')) {
+    return new KeymountError('backend-reply-invalid', `the answer of ${address} is not HTTP`, { reason: words(code) });
+  }
+  if (code === 'ERR_PROXY_TUNNEL') {
+    const status = 'statusCode' in error ? ` (${String(error.statusCode)})` : '';
+    return new KeymountError('backend-unreachable', `cannot reach ${address}`, {
+      reason: `${endpoint} refused the connection${status}`,
+      hint: 'add the host to NO_PROXY if it can be reached directly',
+    });
+  }
+  if (code === 'ERR_INVALID_CHAR' || code === 'ERR_UNESCAPED_CHARACTERS' || code === 'ERR_INVALID_HTTP_TOKEN') {
+    return new KeymountError('class-invalid', 'the request has characters that HTTP does not allow');
+  }
+  return undefined;
+}
+
+/** The error, its causes, and the parts of an AggregateError (one for each address that was tried). */
+function causes(thrown: unknown): object[] {
+  const found: object[] = [];
+  const look = (error: unknown) => {
+    if (typeof error !== 'object' || error === null || found.length > 16 || found.includes(error)) return;
+    found.push(error);
+    if ('errors' in error && Array.isArray(error.errors)) error.errors.forEach(look);
+    if ('cause' in error) look(error.cause);
+  };
+  look(thrown);
+  return found;
+}
+
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : '';
+}
+
+/** `ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED` → `tlsv13 alert certificate required`. */
+function words(code: string): string {
+  return code
+    .replace(/^(?:ERR_SSL|ERR_TLS|ERR_OSSL|HPE)_/, '')
+    .toLowerCase()
+    .replaceAll('_', ' ');
+}
+
+/** What the certificate is for, at most three names: it comes from whoever answered. */
+function namesOf(error: object): string {
+  const cert = 'cert' in error ? error.cert : undefined;
+  const names = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? cert.subjectaltname : undefined;
+  if (typeof names !== 'string') return '';
+  const shown = names
+    .split(', ')
+    .map((name) => name.replace(/^(?:DNS|IP Address):/, '').slice(0, 64))
+    .slice(0, 3);
+  return ` (${shown.join(', ')})`;
+}

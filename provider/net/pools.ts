@@ -1,0 +1,31 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../util/clock.ts';
+import { createPool, type Pool, type PoolOptions } from './pool.ts';
+import type { ProxySettings } from './proxy.ts';
+
+/** The kept connections of a backend, one pool for each address and way to reach it. */
+export interface Pools {
+  readonly get: (options: PoolOptions) => Pool;
+  readonly close: () => void;
+}
+
+/** Classes choose addresses, so the pools are bounded. One that goes still serves who holds it; its idle connections time out. */
+const most = 256;
+
+export function createPools(clock: Clock, proxies: ProxySettings): Pools {
+  const pools = new LRUCache<string, Pool>({ max: most });
+  return {
+    get(options) {
+      const key = JSON.stringify(options);
+      const known = pools.get(key);
+      if (known !== undefined) return known;
+      const pool = createPool(options, clock, proxies);
+      pools.set(key, pool);
+      return pool;
+    },
+    close() {
+      for (const pool of pools.values()) pool.close();
+      pools.clear();
+    },
+  };
+}

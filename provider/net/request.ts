@@ -1,0 +1,174 @@
+import { type Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { request as requestTls } from 'node:https';
+import type { LookupFunction } from 'node:net';
+import { KeymountError } from '../errors.ts';
+import type { Clock } from '../util/clock.ts';
+import { abortedError } from './aborted.ts';
+import type { Address } from './address.ts';
+import { connectionFailure, type Failure, type Peer, unreachableFailure } from './connection-error.ts';
+
+/** One HTTP request, ready to be sent. */
+export interface Message {
+  readonly method: string;
+  /** With its query, percent-encoded already: it is sent as it is, behind the prefix of the address. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export type Outcome = { readonly reply: Reply } | Failure;
+
+/** What an exchange runs on. */
+export interface Line {
+  readonly address: Address;
+  readonly peer: Peer;
+  readonly agent: Agent;
+  readonly lookup: LookupFunction | undefined;
+  readonly clock: Clock;
+}
+
+export interface Bounds {
+  /** Milliseconds until the last byte of the reply. */
+  readonly timeout: number;
+  /** Milliseconds to get a connection, TLS included. */
+  readonly connectTimeout: number;
+  /** Bytes of the reply's body. */
+  readonly maxBytes: number;
+}
+
+/** Sends a message and reads the whole reply, whatever its status. Never rejects. */
+export async function exchange(line: Line, message: Message, bounds: Bounds, signal: AbortSignal): Promise<Outcome> {
+  const first = await attempt(line, message, bounds, signal);
+  // A kept connection may have been closed by the server just as it was used again: the request was not seen then.
+  return 'stale' in first && first.stale ? await attempt(line, message, bounds, signal) : first;
+}
+
+type Attempt = { readonly reply: Reply } | (Failure & { readonly stale?: boolean });
+
+function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSignal): Promise<Attempt> {
+  if (signal.aborted) return Promise.resolve({ failure: abortedError(signal, line.peer.address), transient: false });
+  return new Promise((resolve) => {
+    const done = new AbortController();
+    let answered = false;
+    const settle = (outcome: Attempt) => {
+      if (done.signal.aborted) return;
+      done.abort(null);
+      signal.removeEventListener('abort', onAbort);
+      resolve(outcome);
+      if ('failure' in outcome) outgoing.destroy();
+    };
+    const onAbort = () => settle({ failure: abortedError(signal, line.peer.address), transient: false });
+    const outgoing = open(line, message);
+    const broken = (error: unknown) => {
+      const code = (error as NodeJS.ErrnoException | null)?.code;
+      const stale = outgoing.reusedSocket && !answered && (code === 'ECONNRESET' || code === 'EPIPE');
+      settle({ ...connectionFailure(error, line.peer), stale });
+    };
+    outgoing.on('error', broken);
+    // Without this a server that switches protocols would leave nobody to close the socket.
+    outgoing.on('upgrade', (_incoming, socket) => {
+      socket.destroy();
+      settle(notHttp(line.peer));
+    });
+    outgoing.on('close', () => settle(unreachableFailure(line.peer, `connection closed by ${line.peer.endpoint}`)));
+    outgoing.on('response', (incoming) => {
+      answered = true;
+      collect(incoming, line.peer, bounds.maxBytes, settle);
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    void watch(outgoing, line, bounds, done.signal, settle);
+    outgoing.end(message.body);
+  });
+}
+
+function open({ address, agent, lookup }: Line, { method, path, headers, body }: Message): ClientRequest {
+  const make = address.scheme === 'https' ? requestTls : request;
+  return make({
+    agent,
+    method,
+    path: address.prefix + path,
+    headers: body === undefined ? headers : { ...headers, 'Content-Length': String(Buffer.byteLength(body)) },
+    ...(address.socketPath === undefined
+      ? { host: address.host, port: address.port }
+      : { socketPath: address.socketPath, host: 'localhost' }),
+    ...(lookup === undefined ? {} : { lookup }),
+  });
+}
+
+/** Ends the request when it takes too long to connect or to answer. */
+async function watch(
+  outgoing: ClientRequest,
+  { clock, peer }: Line,
+  { timeout, connectTimeout }: Bounds,
+  done: AbortSignal,
+  settle: (outcome: Attempt) => void,
+): Promise<void> {
+  let connected = false;
+  outgoing.once('socket', (socket) => {
+    if (!socket.connecting) connected = true;
+    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => (connected = true));
+  });
+  const first = Math.min(connectTimeout, timeout);
+  try {
+    await clock.sleep(first, done);
+    if (!connected) settle(unreachableFailure(peer, `no connection to ${peer.endpoint} within ${seconds(first)}`));
+    await clock.sleep(timeout - first, done);
+    settle(unreachableFailure(peer, `no whole answer from ${peer.endpoint} within ${seconds(timeout)}`));
+  } catch {
+    // It was answered in time.
+  }
+}
+
+function collect(incoming: IncomingMessage, peer: Peer, maxBytes: number, settle: (outcome: Attempt) => void): void {
+  const tooLarge = () => settle({ failure: oversized(peer, maxBytes), transient: false });
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) {
+    tooLarge();
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  incoming.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > maxBytes) tooLarge();
+    else chunks.push(chunk);
+  });
+  const cut = () => settle({ failure: cutOff(peer), transient: true });
+  incoming.on('error', cut);
+  incoming.on('close', cut);
+  incoming.on('end', () => {
+    if (!incoming.complete) cut();
+    else settle({ reply: { status: incoming.statusCode ?? 0, headers: incoming.headers, body: whole(chunks) } });
+  });
+}
+
+function whole(chunks: Buffer[]): Buffer {
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+}
+
+function oversized({ address }: Peer, maxBytes: number): KeymountError {
+  return new KeymountError('backend-reply-invalid', `the answer of ${address} is larger than ${maxBytes} bytes`, {
+    hint: 'the admin can raise limits.replyBytes',
+  });
+}
+
+function cutOff({ address }: Peer): KeymountError {
+  return new KeymountError('backend-reply-invalid', `the answer of ${address} was cut off`);
+}
+
+function notHttp({ address }: Peer): Failure {
+  return {
+    failure: new KeymountError('backend-reply-invalid', `${address} switched to another protocol`),
+    transient: false,
+  };
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
+}

@@ -1,0 +1,84 @@
+import type { Place } from '../errors.ts';
+import { nearest } from '../util/nearest.ts';
+import type { Problems } from './problems.ts';
+import { toBoolean } from './scalars.ts';
+import { isNull, type YamlMap, type YamlNode, type YamlScalar } from './yaml.ts';
+
+/** What an object may hold, and how people misspell it. */
+export interface FieldNames {
+  readonly known: readonly string[];
+  /** Mistakes that people make → what they mean. */
+  readonly mistakes: Readonly<Record<string, string>>;
+  /** Keys of the class language that this version does not offer yet; ignoring them would do harm. */
+  readonly unsupported: readonly string[];
+  /** An unknown key that resembles nothing: `error` in our own format, `warn` where such classes work today. */
+  readonly unknown: 'error' | 'warn';
+}
+
+/** The fields of one object, read with their places; whatever is wrong is collected in `problems`. */
+export class Fields {
+  readonly at: Place;
+  readonly #problems: Problems;
+  readonly #fields: ReadonlyMap<string, { value: YamlNode; line: number }>;
+
+  constructor(node: YamlMap, at: Place, problems: Problems) {
+    this.at = at;
+    this.#problems = problems;
+    this.#fields = new Map(node.entries.map(({ key, value, line }) => [key, { value, line }]));
+  }
+
+  /** Reports keys that are not in `names`. */
+  checkNames(names: FieldNames): void {
+    for (const key of this.#fields.keys()) {
+      if (names.known.includes(key)) continue;
+      if (names.unsupported.includes(key)) {
+        this.error(key, 'is not supported by this version of keymount');
+        continue;
+      }
+      const meant = names.mistakes[key] ?? nearest(key, names.known);
+      if (meant !== undefined) this.error(key, `is not a known field; did you mean ${meant}?`);
+      else if (names.unknown === 'error') this.error(key, `is not a known field; known are ${names.known.join(', ')}`);
+      else this.#problems.warn(this.place(key), 'is not a known field and is ignored');
+    }
+  }
+
+  place(key: string): Place {
+    const line = this.#fields.get(key)?.line ?? this.at.line;
+    return { ...this.at, path: `${this.at.path}.${key}`, ...(line === undefined ? {} : { line }) };
+  }
+
+  error(key: string, message: string): void {
+    this.#problems.error(this.place(key), message);
+  }
+
+  has(key: string): boolean {
+    return this.node(key) !== undefined;
+  }
+
+  /** The value, undefined where it is absent or null. */
+  node(key: string): YamlNode | undefined {
+    const value = this.#fields.get(key)?.value;
+    return value === undefined || isNull(value) ? undefined : value;
+  }
+
+  scalar(key: string): YamlScalar | undefined {
+    const value = this.node(key);
+    if (value === undefined || value.kind === 'scalar') return value;
+    this.error(key, `must be a text, not a ${value.kind}`);
+    return undefined;
+  }
+
+  /** The text as written; `''` counts as absent. */
+  text(key: string): string | undefined {
+    const text = this.scalar(key)?.text;
+    return text === '' ? undefined : text;
+  }
+
+  boolean(key: string): boolean {
+    const value = this.scalar(key);
+    if (value === undefined) return false;
+    const result = toBoolean(value);
+    if (result === undefined) this.error(key, 'must be true or false');
+    return result ?? false;
+  }
+}

@@ -1,0 +1,66 @@
+import type { Place } from '../errors.ts';
+import { shown } from './common-keys.ts';
+import { type FieldNames, Fields } from './fields.ts';
+import type { Problems } from './problems.ts';
+import { isNull, parseYaml, YamlError, type YamlNode } from './yaml.ts';
+
+/**
+ * The list in a class's `objects` parameter, each entry as fields with its place. `nameKey` is the field that names the file in
+ * messages. An empty result always comes with a problem.
+ */
+export function readObjects(
+  text: string | undefined,
+  nameKey: string,
+  names: FieldNames,
+  problems: Problems,
+): Fields[] {
+  const at: Place = { path: 'objects' };
+  if (text === undefined || text.trim() === '') {
+    problems.error(at, `is missing or empty; it must list what to mount, for example ${example(nameKey)}`);
+    return [];
+  }
+  const root = parse(text, problems);
+  if (root === undefined) return [];
+  if (root.kind !== 'list') {
+    problems.error({ ...at, line: root.line }, notAList(root));
+    return [];
+  }
+  if (root.items.length === 0) problems.error(at, 'is an empty list; no secret would be mounted');
+  return root.items.flatMap((item, index) => {
+    const path = `objects[${index}]`;
+    if (item.kind !== 'map') {
+      const what = isNull(item) ? 'empty' : `a ${item.kind === 'list' ? 'list' : 'text'}`;
+      problems.error({ path, line: item.line }, `must be an object with fields, but is ${what}`);
+      return [];
+    }
+    const name = item.entries.find(({ key }) => key === nameKey)?.value;
+    const named = name?.kind === 'scalar' && name.text !== '' && name.text.length <= 100 ? { name: name.text } : {};
+    const fields = new Fields(item, { path, ...named, line: item.line }, problems);
+    fields.checkNames(names);
+    return [fields];
+  });
+}
+
+function parse(text: string, problems: Problems): YamlNode | undefined {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error;
+    problems.error({ path: 'objects', line: error.line }, `is not valid YAML: ${error.message}`);
+    return undefined;
+  }
+}
+
+function notAList(root: YamlNode): string {
+  if (root.kind === 'map' && root.entries.some(({ key }) => key === 'array')) {
+    return "must be the list itself: remove the line 'array:' and write every object as '- objectName: …'";
+  }
+  if (root.kind === 'map') return "must be a list: put '- ' before the first field of every object";
+  return `must be a list of objects, not ${root.kind === 'scalar' ? shown(root.text) : 'a list'}`;
+}
+
+function example(nameKey: string): string {
+  return nameKey === 'file'
+    ? '- {file: password, secret: kv/app/db, key: password}'
+    : '- {objectName: password, secretPath: secret/data/app, secretKey: password}';
+}

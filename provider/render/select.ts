@@ -1,0 +1,63 @@
+import { KeymountError } from '../errors.ts';
+import { type JsonObject, ownKey } from '../util/json.ts';
+import { decode } from './decode.ts';
+import type { Encoding } from './encoding.ts';
+import { goJson, goStruct } from './json.ts';
+
+/** What of a secret becomes a file: one key, all keys as one JSON object, or the backend's reply as a whole. */
+export type Selection = { readonly key: string } | { readonly whole: 'keys' | 'reply' };
+
+/** The content of a secret. At least one of `bytes` and `keys` is there. */
+export interface Content {
+  /** A secret without structure. */
+  readonly bytes?: Uint8Array;
+  readonly keys?: JsonObject;
+  /** The backend's reply as a whole, for dialects that write it. */
+  readonly reply?: JsonObject;
+}
+
+/** The bytes of a file. Throws `key-missing` and `value-invalid`. */
+export function selectBytes(content: Content, selection: Selection, encoding: Encoding): Uint8Array {
+  if ('key' in selection) return selectKey(content, selection.key, encoding);
+  if (content.bytes !== undefined) {
+    return encoding === 'utf-8'
+      ? content.bytes
+      : decode(Buffer.from(content.bytes).toString('latin1').trimEnd(), encoding);
+  }
+  if (encoding !== 'utf-8') {
+    throw new KeymountError('value-invalid', `a secret with keys cannot be decoded from ${encoding} as a whole`, {
+      hint: 'choose a key, or remove the encoding',
+    });
+  }
+  const whole = selection.whole === 'reply' ? content.reply : undefined;
+  return Buffer.from(whole === undefined ? goJson(content.keys ?? {}) : goStruct(whole));
+}
+
+/** A string as it is, anything else as JSON; `null` is nothing that a file could hold. */
+function selectKey({ keys, bytes }: Content, key: string, encoding: Encoding): Uint8Array {
+  if (keys === undefined) {
+    throw new KeymountError('key-missing', `the secret has no keys, so there is no key "${key}"`, {
+      hint: bytes === undefined ? 'check the path' : 'it is one text: leave the key out to mount it whole',
+    });
+  }
+  const value = ownKey(keys, key);
+  if (value === undefined)
+    throw new KeymountError('key-missing', `the secret has no key "${key}"`, { hint: listKeys(keys, key) });
+  if (value === null) {
+    throw new KeymountError('key-missing', `the key "${key}" holds null`, {
+      hint: 'give it a value, or mark the object optional',
+    });
+  }
+  return decode(typeof value === 'string' ? value : goJson(value), encoding);
+}
+
+/** Key names help and are no secret values; long or many ones would only hide the message. */
+function listKeys(keys: JsonObject, wanted: string): string {
+  const names = Object.keys(keys).sort();
+  if (names.length === 0) return 'it has no keys at all';
+  const sameLetters = names.find((name) => name.toLowerCase() === wanted.toLowerCase());
+  if (sameLetters !== undefined) return `did you mean "${sameLetters}"? Keys are case-sensitive`;
+  const shown = names.filter((name) => name.length <= 40).slice(0, 8);
+  const more = names.length - shown.length;
+  return `it has ${shown.map((name) => `"${name}"`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}

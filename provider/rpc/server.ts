@@ -1,0 +1,90 @@
+import { mkdirSync, type Stats } from 'node:fs';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { KeymountError } from '../errors.ts';
+import type { DialectName } from '../plan/plan.ts';
+import type { Clock } from '../util/clock.ts';
+import type { CSIDriverProviderHandlers } from './gen/v1alpha1/CSIDriverProvider.ts';
+import { loadProto } from './proto.ts';
+import { checkFree, publish, type SocketPaths, socketPaths, withdraw } from './sockets.ts';
+
+export interface ServerOptions {
+  readonly socketDir: string;
+  readonly dialects: readonly DialectName[];
+  readonly takeover: boolean;
+  readonly pid: number;
+  readonly clock: Clock;
+  readonly handlersOf: (dialect: DialectName) => CSIDriverProviderHandlers;
+}
+
+interface Listening {
+  readonly server: Server;
+  readonly paths: SocketPaths;
+  readonly published: Stats;
+}
+
+/** The sockets of all enabled dialects in one process. */
+export interface RpcServer {
+  readonly sockets: readonly string[];
+  /** Takes the sockets away, lets Mounts in flight end for at most `timeout` ms, then ends them. */
+  readonly drain: (timeout: number) => Promise<void>;
+}
+
+/** Throws `socket-taken` and `settings-invalid`; then nothing is left behind. */
+export async function startServer(options: ServerOptions): Promise<RpcServer> {
+  const { socketDir, dialects, takeover, pid, clock } = options;
+  makeDirectory(socketDir);
+  const paths = dialects.map((dialect) => socketPaths(socketDir, dialect, pid));
+  await Promise.all(paths.map((path) => checkFree(path, takeover)));
+  const listening: Listening[] = [];
+  const drain = async (timeout: number) => {
+    for (const { paths: path, published } of listening) withdraw(path, published);
+    await Promise.all(listening.map(({ server }) => shutDown(server, clock, timeout)));
+  };
+  try {
+    for (const [index, dialect] of dialects.entries()) {
+      const path = paths[index] as SocketPaths;
+      const server = await listen(path.bound, options.handlersOf(dialect));
+      listening.push({ server, paths: path, published: publish(path) });
+    }
+  } catch (error) {
+    await drain(0);
+    throw error;
+  }
+  return { sockets: paths.map(({ final }) => final), drain };
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new KeymountError('settings-invalid', `the socket directory ${path} cannot be made`, {
+      reason: (error as NodeJS.ErrnoException).code,
+      hint: 'create it for the user that keymount runs as, or choose another --socket-dir',
+    });
+  }
+}
+
+function listen(path: string, handlers: CSIDriverProviderHandlers): Promise<Server> {
+  // The driver bounds what it receives; a request of ours is bounded by grpc-js's 4 MiB default.
+  const server = new Server({ 'grpc.max_send_message_length': -1 });
+  server.addService(loadProto().service, handlers);
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) resolve(server);
+      else
+        reject(
+          new KeymountError('settings-invalid', `no socket can be made at ${path}`, {
+            reason: error.message.slice(0, 200),
+          }),
+        );
+    });
+  });
+}
+
+async function shutDown(server: Server, clock: Clock, timeout: number): Promise<void> {
+  const done = new AbortController();
+  const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve())).then(() => done.abort());
+  const patience = clock.sleep(timeout, done.signal).catch(() => {});
+  await Promise.race([ended, patience]);
+  server.forceShutdown();
+}

@@ -1,0 +1,94 @@
+import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import { KeymountError, toKeymountError } from '../errors.ts';
+import { type MountParts, type MountRecord, type MountReply, mount } from '../mount/mount.ts';
+import type { DialectName } from '../plan/plan.ts';
+import type { Clock } from '../util/clock.ts';
+import { startDeadline } from '../util/deadline.ts';
+import type { CSIDriverProviderHandlers } from './gen/v1alpha1/CSIDriverProvider.ts';
+import type { MountRequest__Output as MountMessage } from './gen/v1alpha1/MountRequest.ts';
+import type { MountResponse } from './gen/v1alpha1/MountResponse.ts';
+import { toStatus } from './status.ts';
+import { apiVersion, runtimeName, runtimeVersion } from './version.ts';
+
+/** What the service needs beside the Mount itself. */
+export interface ServiceParts {
+  readonly mount: MountParts;
+  readonly clock: Clock;
+  readonly limits: { readonly mounts: number; readonly mountTimeout: number };
+  /** Told of every Mount when it has been answered. */
+  readonly onMount: (outcome: MountOutcome) => void;
+  /** Mounts in flight, all sockets together. */
+  readonly inFlight: { count: number };
+}
+
+export interface MountOutcome {
+  readonly dialect: DialectName;
+  readonly record: MountRecord;
+  readonly reply: MountReply | undefined;
+  readonly error: KeymountError | undefined;
+  readonly seconds: number;
+}
+
+/** The handlers of one dialect's socket: the one place where asynchronous work meets grpc-js, whose handlers must never reject. */
+export function createHandlers(dialect: DialectName, parts: ServiceParts): CSIDriverProviderHandlers {
+  return {
+    Version: (_call, callback) => callback(null, { version: apiVersion, runtimeName, runtimeVersion }),
+    Mount: (call, callback) => {
+      void answer(dialect, parts, call, callback);
+    },
+  };
+}
+
+/** Never rejects. */
+async function answer(
+  dialect: DialectName,
+  parts: ServiceParts,
+  call: ServerUnaryCall<MountMessage, MountResponse>,
+  callback: sendUnaryData<MountResponse>,
+): Promise<void> {
+  const started = parts.clock.now();
+  const record: MountRecord = { reads: 0, cached: 0 };
+  let reply: MountReply | undefined;
+  let error: KeymountError | undefined;
+  const deadline = startDeadline(parts.clock, deadlineOf(call, parts), () => {
+    return new KeymountError('deadline-exceeded', 'the deadline of the Mount passed before everything was read');
+  });
+  call.on('cancelled', () => deadline.abort(new KeymountError('cancelled', 'the driver gave the Mount up')));
+  parts.inFlight.count++;
+  try {
+    if (parts.inFlight.count > parts.limits.mounts) throw tooMany(parts.limits.mounts);
+    reply = await mount(call.request, dialect, parts.mount, record, deadline.signal);
+    callback(null, toMessage(reply));
+  } catch (thrown) {
+    error = toKeymountError(thrown);
+    callback(toStatus(error));
+  } finally {
+    parts.inFlight.count--;
+    deadline.end();
+  }
+  parts.onMount({ dialect, record, reply, error, seconds: (parts.clock.now() - started) / 1000 });
+}
+
+/** The caller's deadline, at most `mountTimeout` from now. */
+function deadlineOf(call: ServerUnaryCall<MountMessage, MountResponse>, { clock, limits }: ServiceParts): number {
+  const own = call.getDeadline();
+  const latest = clock.now() + limits.mountTimeout;
+  return Math.min(own instanceof Date ? own.getTime() : own, latest);
+}
+
+function tooMany(limit: number): KeymountError {
+  return new KeymountError('too-many-mounts', `more than ${limit} Mounts are in flight`, {
+    hint: 'kubelet tries again; if it lasts, the backend is slow, or limits.mounts is too low',
+  });
+}
+
+function toMessage({ files, versions }: MountReply): MountResponse {
+  return {
+    objectVersion: [...versions],
+    files: files.map(({ path, mode, contents }) => ({
+      path,
+      mode,
+      contents: Buffer.from(contents.buffer, contents.byteOffset, contents.length),
+    })),
+  };
+}

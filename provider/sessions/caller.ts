@@ -1,0 +1,10 @@
+import type { Identity } from '../backends/backend.ts';
+import type { SecretString } from '../util/secret-string.ts';
+
+/** Who asks in one Mount, and what the driver sent for them. */
+export interface Caller {
+  readonly identity: Identity;
+  /** ServiceAccount tokens by audience. */
+  readonly tokens: ReadonlyMap<string, SecretString>;
+  readonly publishSecrets: ReadonlyMap<string, SecretString>;
+}

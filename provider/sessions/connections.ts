@@ -1,0 +1,119 @@
+import { LRUCache } from 'lru-cache';
+import type { Backend, Identity } from '../backends/backend.ts';
+import { backendKinds, loadBackend } from '../backends/registry.ts';
+import { KeymountError } from '../errors.ts';
+import type { ConnectionRef, Source } from '../plan/plan.ts';
+import type { AllowRule, Settings } from '../settings/settings.ts';
+import { nearest } from '../util/nearest.ts';
+import { findDenied } from './allow.ts';
+
+/** Where and how to ask: a backend with its settings, checked. The same settings are always the same object. */
+export interface Connection {
+  /** As messages name it: `connection "vault-prod"`, `https://vault:8200`. */
+  readonly title: string;
+  /** What sessions of it are remembered by. */
+  readonly key: string;
+  readonly backend: Backend;
+  readonly settings: unknown;
+  readonly allow: readonly AllowRule[] | undefined;
+}
+
+/** The connections of the configuration file, checked at start, and those that classes describe themselves. */
+export class Connections {
+  readonly #settings: Settings;
+  readonly #named = new Map<string, Connection>();
+  // Each may hold sockets. Class authors choose how many there are, so the unused ones go.
+  readonly #inline = new LRUCache<string, Connection>({ max: 200 });
+
+  private constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** Throws `settings-invalid` that lists what is wrong with every connection of the file. */
+  static async open(settings: Settings): Promise<Connections> {
+    const connections = new Connections(settings);
+    const problems: string[] = [];
+    for (const [name, { kind, allow, ...rest }] of Object.entries(settings.connections)) {
+      const backend = await loadBackend(kind);
+      if (backend === undefined) {
+        const guess = nearest(kind, backendKinds);
+        problems.push(
+          `connections.${name}.kind: ${JSON.stringify(kind)} is not one of ${backendKinds.join(', ')}${guess ? `; did you mean ${guess}?` : ''}`,
+        );
+        continue;
+      }
+      const checked = backend.connectionSchema.safeParse(rest);
+      if (checked.success) {
+        connections.#named.set(name, {
+          title: `connection "${name}"`,
+          key: `named ${name}`,
+          backend,
+          settings: checked.data,
+          allow,
+        });
+        continue;
+      }
+      for (const { path, message } of checked.error.issues)
+        problems.push(`${['connections', name, ...path].join('.')}: ${message}`);
+    }
+    if (problems.length > 0) throw new KeymountError('settings-invalid', problems.join(' | '));
+    return connections;
+  }
+
+  /** Throws `connection-unknown`, and `address-not-allowed` for a class-chosen address or file that the admin did not allow. */
+  async resolve(ref: ConnectionRef): Promise<Connection> {
+    if (ref.kind === 'named') {
+      const connection = this.#named.get(ref.name);
+      if (connection === undefined) throw unknownConnection(ref.name, [...this.#named.keys()]);
+      return connection;
+    }
+    const key = `inline ${JSON.stringify(ref)}`;
+    const known = this.#inline.get(key);
+    if (known !== undefined) return known;
+    const backend = await loadBackend(ref.backend);
+    if (backend?.inlineConnection === undefined)
+      throw new KeymountError('internal', `no drop-in backend ${ref.backend}`);
+    const { dropIn, tlsDir } = this.#settings;
+    const defaults = ref.profile === 'openbao' ? dropIn.openbao : dropIn.vault;
+    const settings = backend.inlineConnection(ref.settings, defaults, { tlsDir });
+    const title = String(ref.settings['address'] ?? defaults.address);
+    const connection = { title, key, backend, settings, allow: undefined };
+    this.#inline.set(key, connection);
+    return connection;
+  }
+}
+
+function unknownConnection(name: string, known: readonly string[]): KeymountError {
+  const guess = nearest(name, known);
+  // Names of other connections are the admin's business; one that is nearly the same is no secret to who wrote it.
+  const hint =
+    guess === undefined ? 'ask the admin of keymount which connections there are' : `did you mean "${guess}"?`;
+  return new KeymountError('connection-unknown', `there is no connection "${name}"`, { hint });
+}
+
+/** Throws `connection-not-allowed` unless the connection's rules let this identity read all of these. */
+export function checkAllowed(
+  { title, backend, settings, allow }: Connection,
+  identity: Identity,
+  sources: readonly Source[],
+): void {
+  const trust = backend.identityOf(settings);
+  if (trust === 'pod' && allow === undefined) return;
+  if (trust === 'admin' && !identity.proven) {
+    throw new KeymountError('connection-not-allowed', `nothing proves to ${title} which pod asks`, {
+      hint: 'it needs a ServiceAccount token from the driver (tokenRequests of the CSIDriver) and access to the cluster, or trustDriver: true on the connection',
+    });
+  }
+  const denied = findDenied(
+    allow ?? [],
+    identity,
+    sources.map(({ address }) => address),
+  );
+  const first = denied[0];
+  if (first === undefined) return;
+  const who = `ServiceAccount ${identity.namespace}/${identity.serviceAccount}`;
+  throw new KeymountError('connection-not-allowed', `${title} does not allow ${who} to read ${first}`, {
+    at: sources.find(({ address }) => address === first)?.at,
+    hint: 'the admin of keymount lists namespaces, serviceAccounts and secrets in the allow rules of the connection',
+  });
+}

@@ -1,0 +1,136 @@
+import { hash } from 'node:crypto';
+import { errors, type JSONWebKeySet, type JWTPayload, jwtVerify, type LocalJWKSet } from 'jose';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../util/clock.ts';
+import type { SecretString } from '../util/secret-string.ts';
+import { createSigningKeys } from './signing-keys.ts';
+
+/** What a verified, pod-bound ServiceAccount token says. */
+export interface TokenClaims {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly serviceAccountUid: string;
+  readonly pod: string;
+  readonly podUid: string;
+}
+
+/** Verifies ServiceAccount tokens against the cluster's keys, each token once. */
+export interface TokenProof {
+  /**
+   * undefined: forged, expired, not bound to a pod, junk, or there are no keys to verify it with. Throws only the signal's
+   * reason.
+   */
+  readonly verify: (token: SecretString, signal: AbortSignal) => Promise<TokenClaims | undefined>;
+  /** The claims of a token that was verified before and is still valid. */
+  readonly recall: (token: SecretString) => TokenClaims | undefined;
+  /** Tokens remembered. */
+  readonly size: () => number;
+}
+
+export interface TokenProofDeps {
+  /** The cluster's JWKS; should give up after two or three seconds. */
+  readonly jwks: (signal: AbortSignal) => Promise<JSONWebKeySet>;
+  readonly clock: Clock;
+  /** The cluster's `--service-account-issuer`, if known. Without it the signature alone says that the cluster made the token. */
+  readonly issuer?: string | undefined;
+  readonly onKeysUnavailable: (error: unknown) => void;
+  /** Tokens remembered, 4096 unless told. */
+  readonly capacity?: number;
+}
+
+interface Remembered {
+  readonly claims: TokenClaims;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+}
+
+/** What kube-apiserver and external signers sign with ("Managing Service Accounts", KEP-740); never a symmetric algorithm. */
+const algorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512'];
+/** Seconds that this node's clock may differ from the API server's. */
+const leeway = 10;
+/** Characters; tokens of Kubernetes have about a thousand. */
+const longestToken = 16 * 1024;
+
+export function createTokenProof(deps: TokenProofDeps): TokenProof {
+  const { clock, issuer } = deps;
+  const keys = createSigningKeys({ fetch: deps.jwks, clock, onFailure: deps.onKeysUnavailable });
+  const remembered = new LRUCache<string, Remembered>({ max: deps.capacity ?? 4096 });
+
+  function recall(token: SecretString): TokenClaims | undefined {
+    const known = remembered.get(digest(token));
+    return known !== undefined && known.expires > clock.now() ? known.claims : undefined;
+  }
+
+  async function check(token: string, key: LocalJWKSet): Promise<JWTPayload | 'unknown key' | undefined> {
+    try {
+      const verified = await jwtVerify(token, key, {
+        algorithms,
+        clockTolerance: leeway,
+        currentDate: new Date(clock.now()),
+        requiredClaims: ['exp'],
+        ...(issuer === undefined ? {} : { issuer }),
+      });
+      return verified.payload;
+    } catch (error) {
+      return error instanceof errors.JWKSNoMatchingKey ? 'unknown key' : undefined;
+    }
+  }
+
+  async function payloadOf(token: string, signal: AbortSignal): Promise<JWTPayload | undefined> {
+    const known = await keys.get(signal);
+    if (known === undefined) return undefined;
+    const payload = await check(token, known);
+    if (payload !== 'unknown key') return payload;
+    const newer = await keys.getNewer(signal);
+    const second = newer === undefined ? undefined : await check(token, newer);
+    return second === 'unknown key' ? undefined : second;
+  }
+
+  return {
+    async verify(token, signal) {
+      const known = recall(token);
+      if (known !== undefined) return known;
+      const text = token.reveal();
+      if (text.length > longestToken) return undefined;
+      const payload = await payloadOf(text, signal);
+      const claims = payload === undefined ? undefined : claimsOf(payload);
+      if (claims !== undefined) remembered.set(digest(token), { claims, expires: (payload?.exp ?? 0) * 1000 });
+      return claims;
+    },
+    recall,
+    size: () => remembered.size,
+  };
+}
+
+function digest(token: SecretString): string {
+  return hash('sha256', token.reveal(), 'base64');
+}
+
+/** The private claim `kubernetes.io` of a bound token; older tokens, and those bound to nothing, have no pod in it. */
+function claimsOf(payload: JWTPayload): TokenClaims | undefined {
+  const kubernetes = payload['kubernetes.io'];
+  const namespace = text(kubernetes, 'namespace');
+  const serviceAccount = field(kubernetes, 'serviceaccount');
+  const pod = field(kubernetes, 'pod');
+  const claims = {
+    namespace,
+    serviceAccount: text(serviceAccount, 'name'),
+    serviceAccountUid: text(serviceAccount, 'uid'),
+    pod: text(pod, 'name'),
+    podUid: text(pod, 'uid'),
+  };
+  return isComplete(claims) ? claims : undefined;
+}
+
+function isComplete(claims: Record<keyof TokenClaims, string | undefined>): claims is TokenClaims & typeof claims {
+  return Object.values(claims).every((claim) => claim !== undefined && claim !== '');
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function text(value: unknown, name: string): string | undefined {
+  const found = field(value, name);
+  return typeof found === 'string' ? found : undefined;
+}

@@ -1,0 +1,153 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Code, catalogue } from '../errors.ts';
+
+/** How something ended. */
+export type Outcome = 'ok' | Code;
+
+/** What is asked of a backend. */
+export const calls = ['login', 'read', 'write', 'renew', 'revoke'] as const;
+export type Call = (typeof calls)[number];
+
+/** What is counted by looking, by the name that `watch` takes. A new gauge is one line here. */
+const gauges = {
+  mountsInFlight: { name: 'keymount_mounts_in_flight', help: 'Mounts that are being answered now.' },
+};
+export type GaugeName = keyof typeof gauges;
+
+export interface MetricsOptions {
+  readonly dialects: readonly string[];
+  /** Kinds of backends; any other is counted as `other`. */
+  readonly backends: readonly string[];
+  readonly version: string;
+  /** Of Node. */
+  readonly node: string;
+}
+
+/** All durations in seconds. Labels come from fixed sets, so that nothing a class or pod says can make new series. */
+export interface Metrics {
+  readonly mount: (mount: { dialect: string; code: Outcome; seconds: number }) => void;
+  readonly backendRequest: (request: { backend: string; call: Call; code: Outcome; seconds: number }) => void;
+  readonly login: (login: { backend: string; code: Outcome }) => void;
+  /** The gauge asks `read` whenever metrics are fetched; 0 until there is a `read`. */
+  readonly watch: (gauge: GaugeName, read: () => number) => void;
+  readonly contentType: string;
+  /** Everything in the Prometheus text format. */
+  readonly text: () => Promise<string>;
+}
+
+const outcomes: readonly Outcome[] = ['ok', ...(Object.keys(catalogue) as Code[])];
+
+export function createMetrics({ dialects, backends, version, node }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const build = new Gauge({
+    name: 'keymount_build_info',
+    help: 'Always 1; the labels are the versions of keymount and Node.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  });
+  build.set({ version, node }, 1);
+
+  const dialectOf = oneOf(dialects);
+  const backendOf = oneOf(backends);
+  const codeOf = (code: Outcome) => (outcomes.includes(code) ? code : 'internal');
+  const mounts = mountMetrics(registry, dialects);
+  const requests = requestMetrics(registry, backends);
+  const watch = gaugeMetrics(registry);
+  return {
+    mount({ dialect, code, seconds }) {
+      const known = dialectOf(dialect);
+      mounts.total.inc({ dialect: known, code: codeOf(code) });
+      mounts.duration.observe({ dialect: known }, seconds);
+    },
+    backendRequest({ backend, call, code, seconds }) {
+      const labels = { backend: backendOf(backend), call: calls.includes(call) ? call : 'other' };
+      requests.total.inc({ ...labels, code: codeOf(code) });
+      requests.duration.observe(labels, seconds);
+    },
+    login: ({ backend, code }) => requests.logins.inc({ backend: backendOf(backend), code: codeOf(code) }),
+    watch,
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  };
+}
+
+function mountMetrics(registry: Registry, dialects: readonly string[]) {
+  const total = new Counter({
+    name: 'keymount_mounts_total',
+    help: 'Mounts by how they ended: ok or the code of the error.',
+    labelNames: ['dialect', 'code'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'keymount_mount_duration_seconds',
+    help: 'Time to answer a Mount.',
+    labelNames: ['dialect'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
+    registers: [registry],
+  });
+  for (const dialect of dialects) {
+    for (const code of outcomes) total.inc({ dialect, code }, 0);
+    duration.zero({ dialect });
+  }
+  return { total, duration };
+}
+
+function requestMetrics(registry: Registry, backends: readonly string[]) {
+  const total = new Counter({
+    name: 'keymount_backend_requests_total',
+    help: 'Requests to backends, tries counted one by one, by how they ended.',
+    labelNames: ['backend', 'call', 'code'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'keymount_backend_request_duration_seconds',
+    help: 'Time of one request to a backend.',
+    labelNames: ['backend', 'call'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers: [registry],
+  });
+  const logins = new Counter({
+    name: 'keymount_logins_total',
+    help: 'Logins at backends, with all their tries, by how they ended.',
+    labelNames: ['backend', 'code'],
+    registers: [registry],
+  });
+  for (const backend of backends) {
+    for (const code of outcomes) {
+      logins.inc({ backend, code }, 0);
+      for (const call of calls) total.inc({ backend, call, code }, 0);
+    }
+    for (const call of calls) duration.zero({ backend, call });
+  }
+  return { total, duration, logins };
+}
+
+function gaugeMetrics(registry: Registry): Metrics['watch'] {
+  const readers = new Map<GaugeName, () => number>();
+  for (const [key, { name, help }] of Object.entries(gauges)) {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        gauge.set(readSafely(readers.get(key as GaugeName)));
+      },
+    });
+  }
+  return (gauge, read) => readers.set(gauge, read);
+}
+
+/** One gauge that fails must not take all metrics with it. */
+function readSafely(read: (() => number) | undefined): number {
+  try {
+    return read?.() ?? 0;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+function oneOf(known: readonly string[]): (name: string) => string {
+  const names = new Set(known);
+  return (name) => (names.has(name) ? name : 'other');
+}

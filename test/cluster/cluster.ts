@@ -1,0 +1,100 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { cache } from './parts.ts';
+
+const run = promisify(execFile);
+
+/** A Kubernetes object as kubectl takes it. */
+export type KubeObject = { apiVersion: string; kind: string; metadata: object; [field: string]: unknown };
+
+export interface Cluster {
+  /** Folder of the running cluster; see README.md. */
+  readonly state: string;
+  /** Folder where the driver looks for the providers' sockets. */
+  readonly providers: string;
+  /** The API server, for pods and for this machine's processes. */
+  readonly apiServer: string;
+  /** The API server's CA, a PEM file. */
+  readonly apiServerCa: string;
+  /** This machine as pods see it; no other machine reaches the address. */
+  readonly host: string;
+  /** kubectl as cluster-admin: its standard output. */
+  kubectl(...args: string[]): Promise<string>;
+  apply(...objects: KubeObject[]): Promise<void>;
+  /** A background process that ends with the cluster at the latest; its output is the log NAME. */
+  start(name: string, command: string, args: string[], env: Record<string, string>): ChildProcess;
+  log(name: string): Promise<string>;
+  /** Ends everything and returns when nothing is left. */
+  stop(): Promise<void>;
+}
+
+/** Starts a cluster in about 5 seconds. It ends with `stop` or with this process, whatever ends that. */
+export async function startCluster(id = 17): Promise<Cluster> {
+  const state = await mkdtemp(join(tmpdir(), 'keymount-'));
+  const env = { ...process.env, CLUSTER_STATE: state, CLUSTER_ID: `${id}`, CLUSTER_PORT: `${18600 + 4 * id}` };
+  const holder = spawn(fileURLToPath(new URL('hold.sh', import.meta.url)), {
+    detached: true, // a Ctrl-C is for this process; the holder sees its input end
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env,
+  });
+  const ended = new Promise<void>((resolve) => holder.once('close', () => resolve()));
+  const up = await new Promise<boolean>((resolve) => {
+    createInterface(holder.stdout).once('line', () => resolve(true));
+    holder.once('close', () => resolve(false));
+  });
+  if (!up) throw new Error(`the cluster did not start; logs are in ${state}/logs`);
+
+  const kube = (...args: string[]) => [
+    'kubectl',
+    '--kubeconfig',
+    join(state, 'admin.kubeconfig'),
+    '--cache-dir',
+    join(state, 'kubectl'),
+    ...args,
+  ];
+  const kubectl = async (...args: string[]) => (await run(join(cache, 'kube'), kube(...args))).stdout;
+  return {
+    state,
+    providers: join(state, 'providers'),
+    apiServer: `https://10.96.${id}.1:443`,
+    apiServerCa: join(state, 'certs/apiserver.crt'),
+    host: `10.88.${id}.1`,
+    kubectl,
+    apply: async (...objects) => {
+      const applied = run(join(cache, 'kube'), kube('apply', '-f', '-'));
+      applied.child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+      await applied;
+    },
+    start: (name, command, args, more) => {
+      const log = openSync(join(state, 'logs', `${name}.log`), 'a');
+      const child = spawn(command, args, { stdio: ['ignore', log, log], env: { ...env, ...more } });
+      closeSync(log);
+      // down.sh ends what has a pid here
+      if (child.pid !== undefined) writeFileSync(join(state, 'pids', name), `${child.pid}\n`);
+      return child;
+    },
+    log: (name) => readFile(join(state, 'logs', `${name}.log`), 'utf8'),
+    stop: async () => {
+      holder.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** Asks until there is an answer; `what` is named when `seconds` have gone by. */
+export async function eventually<T>(what: string, seconds: number, ask: () => Promise<T | undefined>): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > end) throw new Error(`no ${what} after ${seconds} s`);
+    await sleep(300);
+  }
+}

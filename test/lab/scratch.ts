@@ -1,0 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const folders = new Set<string>();
+
+/**
+ * A new empty folder that goes away with the process at the latest. Its path is short: a Unix socket's path may have 107
+ * bytes.
+ */
+export function scratchFolder(name = 'test'): string {
+  if (folders.size === 0) {
+    process.on('exit', () => {
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    });
+  }
+  const folder = mkdtempSync(join(tmpdir(), `keymount-${name}-`));
+  folders.add(folder);
+  return folder;
+}
