@@ -70,15 +70,23 @@ function surroundings() {
     serviceHost: KUBERNETES_SERVICE_HOST,
     servicePort: KUBERNETES_SERVICE_PORT,
     podNamespace: POD_NAMESPACE,
+    nodeVersion: process.version,
     random: Math.random,
   };
 }
 
-try {
-  process.exitCode = await main(process.argv[2], process.argv.slice(3));
-} catch (thrown) {
-  const error = toKeymountError(thrown);
-  process.stderr.write(`keymount: ${formatError(error)}\n`);
-  if (error.code === 'internal' && thrown instanceof Error) process.stderr.write(`${thrown.stack}\n`);
-  process.exitCode = 1;
-}
+// The bundle is CommonJS, which has no top-level await.
+void main(process.argv[2], process.argv.slice(3)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (thrown: unknown) => {
+    const error = toKeymountError(thrown);
+    process.stderr.write(`keymount: ${formatError(error)}\n`);
+    // The frames alone: what a library says may hold a secret.
+    const frames =
+      thrown instanceof Error && error.code === 'internal' ? thrown.stack?.match(/^ +at .*$/gm) : undefined;
+    if (frames) process.stderr.write(`${frames.join('\n')}\n`);
+    process.exitCode = 1;
+  },
+);

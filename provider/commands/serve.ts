@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { KeymountError } from '../errors.ts';
+import { backendKinds } from '../backends/registry.ts';
+import { formatPlace, KeymountError } from '../errors.ts';
 import { assemble, type Surroundings } from '../mount/assemble.ts';
 import { type RpcServer, startServer } from '../rpc/server.ts';
 import { createHandlers, type MountOutcome } from '../rpc/service.ts';
@@ -24,10 +25,15 @@ export interface ServeOptions {
 export async function serve({ settings, warnings, surroundings, log, pid, stop }: ServeOptions): Promise<void> {
   for (const reason of warnings) log.warn({ event: 'settings', reason });
   makeStateDir(settings.stateDir);
-  const metrics = createMetrics({ version: runtimeVersion });
+  const metrics = createMetrics({
+    dialects: settings.providers,
+    backends: backendKinds,
+    version: runtimeVersion,
+    node: surroundings.nodeVersion,
+  });
   const parts = await assemble(settings, surroundings, log);
   const inFlight = { count: 0 };
-  metrics.gauge('mountsInFlight', () => inFlight.count);
+  metrics.watch('mountsInFlight', () => inFlight.count);
   let server: RpcServer | undefined;
   const ready = () => (server === undefined ? 'the sockets are not there yet' : stop.aborted ? 'stopping' : undefined);
   const health =
@@ -89,11 +95,17 @@ function report({ dialect, record, reply, error, seconds }: MountOutcome, log: L
     files: reply?.files.length ?? 0,
   };
   if (error === undefined) log.info(facts);
-  else log.error({ ...facts, error });
+  else log.error({ ...facts, error, failures: [...new Set(record.failures)].slice(0, 100) });
   if (plan === undefined || warned.has(plan)) return;
   warned.add(plan);
   for (const { at, message } of plan.warnings) {
-    log.warn({ event: 'class-warning', namespace: facts.namespace, class: facts.class, at, reason: message });
+    log.warn({
+      event: 'class-warning',
+      namespace: facts.namespace,
+      class: facts.class,
+      at: formatPlace(at),
+      reason: message,
+    });
   }
 }
 

@@ -3,7 +3,6 @@ import type { Clock } from '../util/clock.ts';
 import { isJsonObject, type JsonObject, ownKey, parseJson } from '../util/json.ts';
 import type { KubeConfig } from './config.ts';
 import { KubeError, noAnswer } from './kube-error.ts';
-import { createMaterialReader } from './material.ts';
 import { createTransport } from './transport.ts';
 
 /** A connection to one API server. Replies are JSON objects; everything else is a KubeError. */
@@ -18,7 +17,7 @@ export interface KubeApi {
 export interface CallOptions {
   /** Rejects with its reason when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until KubeError `Timeout`; 5 s unless told. */
+  /** Milliseconds until KubeError `Unreachable`; 5 s unless told. */
   readonly timeout?: number | undefined;
 }
 
@@ -35,30 +34,19 @@ export interface KubeApiDeps {
  * second are what makes the Go providers slow in a storm, and the API server has its own priority and fairness.
  */
 export function createKubeApi(config: KubeConfig, deps: KubeApiDeps): KubeApi {
-  const { clock, timeout = 5000, largestReply = 2 * 1024 * 1024 } = deps;
-  const transport = createTransport(config, createMaterialReader(), largestReply);
+  const transport = createTransport(config, deps.clock, deps.largestReply ?? 2 * 1024 * 1024);
 
-  async function call(method: string, path: string, body: object | undefined, options: CallOptions) {
-    options.signal?.throwIfAborted();
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    const limit = timeLimit(clock, options.timeout ?? timeout, options.signal);
-    try {
-      const reply = await transport.exchange({ method, path, body: text }, limit.signal);
-      return understand(reply.status, reply.body);
-    } catch (error) {
-      // the abort itself is seen as a destroyed connection
-      options.signal?.throwIfAborted();
-      if (limit.signal.aborted) throw limit.signal.reason;
-      throw error;
-    } finally {
-      limit.end();
-    }
+  async function call(method: 'GET' | 'POST', path: string, body: string | undefined, options: CallOptions) {
+    const signal = options.signal ?? new AbortController().signal;
+    signal.throwIfAborted();
+    const reply = await transport.exchange({ method, path, body }, options.timeout ?? deps.timeout ?? 5000, signal);
+    return understand(reply.status, reply.body);
   }
 
   return {
     namespace: config.namespace,
     get: (path, options = {}) => call('GET', path, undefined, options),
-    post: (path, body, options = {}) => call('POST', path, body, options),
+    post: (path, body, options = {}) => call('POST', path, JSON.stringify(body), options),
     close: () => transport.close(),
   };
 }
@@ -73,19 +61,6 @@ export function apiPath(...parts: readonly string[]): string {
       return `/${encodeURIComponent(part)}`;
     })
     .join('');
-}
-
-function timeLimit(clock: Clock, ms: number, outer: AbortSignal | undefined) {
-  const over = new AbortController();
-  const ended = new AbortController();
-  clock.sleep(ms, ended.signal).then(
-    () => over.abort(new KubeError(undefined, noAnswer.timeout, `no answer from the API server within ${ms} ms`)),
-    () => undefined,
-  );
-  return {
-    signal: outer === undefined ? over.signal : AbortSignal.any([over.signal, outer]),
-    end: () => ended.abort(),
-  };
 }
 
 function understand(status: number, body: Buffer): JsonObject {

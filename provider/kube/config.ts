@@ -1,13 +1,14 @@
 import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { KeymountError } from '../errors.ts';
+import { type Address, parseAddress } from '../net/address.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import type { Material } from './material.ts';
 
 /** Where the API server is, and as whom to come. */
 export interface KubeConfig {
-  /** https only; may have a path, as behind Rancher. */
-  readonly server: URL;
+  /** https only; may have a prefix, as behind Rancher. */
+  readonly server: Address;
   /** keymount's own namespace: the place of its Secrets unless the settings name another. */
   readonly namespace: string;
   /** PEM of the CA; undefined: the public ones. */
@@ -59,11 +60,14 @@ async function inCluster(host: string, surroundings: KubeSurroundings): Promise<
   }
   const namespace = (await readIfThere(path.join(dir, 'namespace')))?.trim();
   const address = `https://${host.includes(':') ? `[${host}]` : host}:${surroundings.servicePort || '443'}`;
-  if (!URL.canParse(address)) {
-    throw new KeymountError('settings-invalid', 'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT make no address');
+  const parsed = parseAddress(address);
+  if ('problem' in parsed) {
+    throw new KeymountError('settings-invalid', 'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT make no address', {
+      reason: parsed.problem,
+    });
   }
   return {
-    server: new URL(address),
+    server: parsed.address,
     namespace: surroundings.podNamespace || namespace || 'default',
     ca: { file: path.join(dir, 'ca.crt') },
     serverName: undefined,

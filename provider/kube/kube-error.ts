@@ -17,11 +17,6 @@ export class KubeError extends Error {
     this.reason = reason;
   }
 
-  /** Could the same call succeed later without anybody changing anything? */
-  get transient(): boolean {
-    return this.status === undefined ? this.reason !== noAnswer.untrusted : this.status === 429 || this.status >= 500;
-  }
-
   is(status: number): boolean {
     return this.status === status;
   }
@@ -29,10 +24,8 @@ export class KubeError extends Error {
 
 /** Reasons of a KubeError without a status. */
 export const noAnswer = {
-  /** Refused, reset, no such host. */
+  /** Refused, reset, no such host, no whole answer in time. */
   unreachable: 'Unreachable',
-  /** No whole answer in time. */
-  timeout: 'Timeout',
   /** The server's certificate does not fit the CA or the name. */
   untrusted: 'Untrusted',
   /** The answer is no JSON object, or too large. */

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { KeymountError } from '../errors.ts';
+import { type Address, parseAddress } from '../net/address.ts';
 import type { KubeConfig } from './config.ts';
 import type { Material } from './material.ts';
 
@@ -113,10 +114,10 @@ function refuseUnsupported(server: Cluster, credentials: User, fail: Fail): void
   if (server['proxy-url']) fail('proxy-url is not supported');
 }
 
-function serverAddress(text: string, fail: Fail): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'https:') return fail('server must be an https:// address');
-  return url;
+function serverAddress(text: string, fail: Fail): Address {
+  const parsed = parseAddress(text);
+  if ('problem' in parsed) return fail(`server ${parsed.problem}`);
+  return parsed.address.scheme === 'https' ? parsed.address : fail('server must be an https:// address');
 }
 
 function materialIn(dir: string, fail: Fail) {

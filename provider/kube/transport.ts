@@ -1,148 +1,110 @@
-import type { IncomingMessage } from 'node:http';
-import { type Agent, type AgentOptions, Agent as HttpsAgent, type RequestOptions, request } from 'node:https';
-import { urlToHttpOptions } from 'node:url';
+import { Agent } from 'node:https';
+import { createSecureContext } from 'node:tls';
+import type { Code, KeymountError } from '../errors.ts';
+import { hostPort } from '../net/address.ts';
+import { exchange, type Line, type Reply } from '../net/request.ts';
+import type { Clock } from '../util/clock.ts';
 import type { KubeConfig } from './config.ts';
 import { KubeError, noAnswer } from './kube-error.ts';
-import type { MaterialReader } from './material.ts';
+import { createMaterialReader, type Material } from './material.ts';
 
-/** The HTTP side of the API server: one pool of connections, made anew when a certificate file changes. */
+/** The HTTP side of the API server: one pool of connections, made anew when a certificate changes. */
 export interface Transport {
-  /** `path` begins with `/`. Aborting destroys the connection in use. Throws KubeError. */
-  readonly exchange: (message: Message, signal: AbortSignal) => Promise<Reply>;
+  /** Any reply, whatever its status. `path` begins with `/`. Throws KubeError; the signal's reason when it aborts. */
+  readonly exchange: (message: ApiMessage, timeout: number, signal: AbortSignal) => Promise<Reply>;
   readonly close: () => void;
 }
 
-export interface Message {
-  readonly method: string;
+export interface ApiMessage {
+  readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** JSON. */
   readonly body: string | undefined;
 }
 
-export interface Reply {
-  readonly status: number;
-  readonly body: Buffer;
-}
+/** Connections at once; more calls wait for one. */
+const mostConnections = 16;
 
-export function createTransport(config: KubeConfig, material: MaterialReader, largestReply: number): Transport {
-  const pool = createPool(config, material);
-  const base = config.server.pathname.replace(/\/+$/, '');
+/** Milliseconds that an idle connection is kept: below the 60 s after which common load balancers drop it silently. */
+const idle = 45_000;
 
-  async function headers(body: string | undefined): Promise<Record<string, string>> {
-    const token = config.token === undefined ? undefined : (await material.read(config.token)).trim();
-    return {
-      accept: 'application/json',
-      'user-agent': 'keymount',
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined
-        ? {}
-        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+export function createTransport(config: KubeConfig, clock: Clock, maxBytes: number): Transport {
+  const material = createMaterialReader();
+  const read = async (one: Material | undefined) => (one === undefined ? undefined : await material.read(one));
+  const peer = { address: config.server.text, endpoint: hostPort(config.server) };
+  let current: { readonly agent: Agent; readonly stamp: string } | undefined;
+
+  async function currentAgent(): Promise<Agent> {
+    const { ca, clientCertificate } = config;
+    const tls = {
+      ca: await read(ca),
+      cert: await read(clientCertificate?.cert),
+      key: await read(clientCertificate?.key),
     };
+    const stamp = JSON.stringify(tls);
+    if (current?.stamp === stamp) return current.agent;
+    const agent = createAgent(config, tls);
+    if (current !== undefined) retire(current.agent);
+    current = { agent, stamp };
+    return agent;
   }
 
   return {
-    async exchange(message, signal) {
-      const options: RequestOptions = {
-        ...urlToHttpOptions(config.server),
-        method: message.method,
-        path: base + message.path,
-        headers: await headers(message.body),
-        agent: await pool.agent(),
-        signal,
+    async exchange({ method, path, body }, timeout, signal) {
+      const token = (await read(config.token))?.trim();
+      const headers = {
+        accept: 'application/json',
+        'user-agent': 'keymount',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       };
-      const outcome = await attempt(options, message.body, largestReply);
-      // The server may close an idle connection just as it is used again; the request was not seen then.
-      return outcome === 'stale' ? nonStale(await attempt(options, message.body, largestReply)) : outcome;
-    },
-    close: () => pool.close(),
-  };
-}
-
-function createPool(config: KubeConfig, material: MaterialReader) {
-  let current: { readonly agent: Agent; readonly stamp: string } | undefined;
-  return {
-    async agent(): Promise<Agent> {
-      const read = (one: Parameters<MaterialReader['read']>[0] | undefined) =>
-        one === undefined ? undefined : material.read(one);
-      const [ca, cert, key] = await Promise.all([
-        read(config.ca),
-        read(config.clientCertificate?.cert),
-        read(config.clientCertificate?.key),
-      ]);
-      const stamp = JSON.stringify([ca, cert, key]);
-      if (current?.stamp !== stamp) {
-        retire(current?.agent);
-        current = { agent: new HttpsAgent(agentOptions(config, ca, cert, key)), stamp };
-      }
-      return current.agent;
+      const line: Line = { address: config.server, peer, agent: await currentAgent(), lookup: undefined, clock };
+      const bounds = { timeout, connectTimeout: timeout, maxBytes };
+      const outcome = await exchange(line, { method, path, headers, body }, bounds, signal);
+      if ('reply' in outcome) return outcome.reply;
+      signal.throwIfAborted();
+      throw asKubeError(outcome.failure);
     },
     close: () => current?.agent.destroy(),
   };
 }
 
-function agentOptions(
-  config: KubeConfig,
-  ca: string | undefined,
-  cert: string | undefined,
-  key: string | undefined,
-): AgentOptions {
-  return {
-    keepAlive: true,
-    maxSockets: 16,
-    maxFreeSockets: 4,
-    rejectUnauthorized: !config.skipVerify,
-    ...(config.serverName === undefined ? {} : { servername: config.serverName }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
+const reasons: Readonly<Partial<Record<Code, string>>> = {
+  'backend-unreachable': noAnswer.unreachable,
+  'backend-untrusted': noAnswer.untrusted,
+};
+
+// Without the hint: it is about the connections of backends.
+function asKubeError({ code, message, reason }: KeymountError): KubeError {
+  const text = reason === undefined ? message : `${message}: ${reason}`;
+  return new KubeError(undefined, reasons[code] ?? noAnswer.badReply, text);
 }
 
-/** Lets calls in flight end, closes what is idle. */
-function retire(agent: Agent | undefined): void {
-  if (agent === undefined) return;
+interface TlsText {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+function createAgent({ skipVerify, serverName }: KubeConfig, tls: TlsText): Agent {
+  const options = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+  try {
+    return new Agent({
+      keepAlive: true,
+      maxSockets: mostConnections,
+      maxFreeSockets: 4,
+      timeout: idle,
+      secureContext: createSecureContext({ minVersion: 'TLSv1.2', ...options }),
+      rejectUnauthorized: !skipVerify,
+      ...(serverName === undefined ? {} : { servername: serverName }),
+    });
+  } catch {
+    throw new KubeError(undefined, noAnswer.badCredentials, 'the CA or the client certificate is no usable PEM');
+  }
+}
+
+/** Calls in flight end on their old connections, idle ones are closed. */
+function retire(agent: Agent): void {
   agent.maxFreeSockets = 0;
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
-}
-
-/** One request. `stale`: a kept connection turned out to be closed. */
-function attempt(options: RequestOptions, body: string | undefined, largestReply: number): Promise<Reply | 'stale'> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(options, (incoming) => {
-      collect(incoming, largestReply).then(
-        (whole) => resolve({ status: incoming.statusCode ?? 0, body: whole }),
-        (error: unknown) => reject(asKubeError(error)),
-      );
-    });
-    outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      const stale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
-      if (stale) resolve('stale');
-      else reject(asKubeError(error));
-    });
-    outgoing.end(body);
-  });
-}
-
-function nonStale(outcome: Reply | 'stale'): Reply {
-  if (outcome !== 'stale') return outcome;
-  throw new KubeError(undefined, noAnswer.unreachable, 'the API server closed the connection');
-}
-
-async function collect(incoming: IncomingMessage, largest: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > largest) throw new KubeError(undefined, noAnswer.badReply, `the reply is larger than ${largest} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function asKubeError(error: unknown): KubeError {
-  if (error instanceof KubeError) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|SIGNATURE/.test(code)) {
-    return new KubeError(undefined, noAnswer.untrusted, `the API server's certificate is not trusted (${code})`);
-  }
-  return new KubeError(undefined, noAnswer.unreachable, `the API server cannot be reached (${code})`);
 }

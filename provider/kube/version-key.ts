@@ -159,10 +159,14 @@ async function remember(at: Place, held: Held, files: KeyFiles, report: VersionK
 
 function unavailable(at: Place, error: unknown): KeymountError {
   const forbidden = error instanceof KubeError && error.is(403);
-  return new KeymountError('version-key-unavailable', `the key for object versions, Secret ${at.label}, is not to be had`, {
-    reason: describe(error),
-    hint: forbidden ? `allow keymount to get and create secrets in namespace ${at.namespace}` : undefined,
-  });
+  return new KeymountError(
+    'version-key-unavailable',
+    `the key for object versions, Secret ${at.label}, is not to be had`,
+    {
+      reason: describe(error),
+      hint: forbidden ? `allow keymount to get and create secrets in namespace ${at.namespace}` : undefined,
+    },
+  );
 }
 
 function fileReason(error: unknown): string {

@@ -22,6 +22,7 @@ export interface Surroundings {
   readonly serviceHost: string | undefined;
   readonly servicePort: string | undefined;
   readonly podNamespace: string | undefined;
+  readonly nodeVersion: string;
   readonly random: () => number;
 }
 

@@ -1,3 +1,4 @@
+import type { KeymountError } from '../errors.ts';
 import type { DialectName, Plan } from '../plan/plan.ts';
 import type { Caller } from '../sessions/caller.ts';
 import type { Reads } from '../sessions/reads.ts';
@@ -29,6 +30,8 @@ export interface MountReply {
 export interface MountRecord {
   request?: MountRequest;
   plan?: Plan;
+  /** Everything that failed; the error that the driver gets has room for the first few. */
+  failures?: readonly KeymountError[];
   reads: number;
   cached: number;
 }
@@ -51,7 +54,10 @@ export async function mount(
   record.cached = reads.filter((read) => 'cached' in read && read.cached).length;
   signal.throwIfAborted();
   const { files, failures } = renderFiles(plan, reads, request.permission);
-  if (failures.length > 0) throw combineFailures(failures);
+  if (failures.length > 0) {
+    record.failures = failures;
+    throw combineFailures(failures);
+  }
   checkSize(files, parts.responseBytes);
   if (files.length === 0) return emptyVolume;
   const key = await parts.versionKey(dialect, signal);

@@ -1,7 +1,7 @@
 import type { Encoding } from '../render/encoding.ts';
 import type { Fields } from './fields.ts';
 
-/** The object keys that every dialect has (docs/class-language.md §3), as far as this version offers them. */
+/** The object keys that every dialect has (docs/class.md §3), as far as this version offers them. */
 export const commonKeys = ['key', 'decode', 'mode', 'version', 'optional', 'connection'] as const;
 
 /** The rest of them: refused, because leaving them out silently would give other files than the author means. */

@@ -50,7 +50,7 @@ export function ownFrames(error: Error): string[] {
 
 function readFrame(line: string): string[] {
   const match =
-    /^ {4}at (?:(?:async |new )?([\w$.#<>]{1,100}) (?:\[as [\w$]{1,100}\] )?\()?([^()\s]{1,500}):(\d{1,7}):(\d{1,7})\)?$/.exec(
+    /^ {4}at (?:async )?(?:new )?(?:([\w$.#<>]{1,100}) (?:\[as [\w$]{1,100}\] )?\()?([^()\s]{1,500}):(\d{1,7}):(\d{1,7})\)?$/.exec(
       line,
     );
   const [, name, file = ''] = match ?? [];

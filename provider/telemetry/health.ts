@@ -32,7 +32,7 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
   if (address === undefined)
     throw new KeymountError('settings-invalid', 'the address for health and metrics is not host:port');
   const server = createServer((request, response) => {
-    // Nothing rejects here: answer() takes every failure as an answer.
+    // Nothing rejects here: both take every failure as an answer.
     void answer(request, options).then((reply) => send(request, response, reply));
   });
   server.maxConnections = 64;
@@ -87,11 +87,15 @@ async function answer({ method, url }: IncomingMessage, { ready, metrics }: Heal
 
 function send(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
   response.on('error', () => {});
-  response.writeHead(status, {
-    'content-type': type ?? 'text/plain; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  try {
+    response.writeHead(status, {
+      'content-type': type ?? 'text/plain; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  } catch {
+    response.destroy();
+  }
 }

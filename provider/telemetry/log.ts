@@ -20,6 +20,8 @@ export type LogField =
 export interface LogEvent {
   /** A fixed word; what varies goes into other fields. */
   readonly event: string;
+  readonly time?: never;
+  readonly level?: never;
   readonly [field: string]: LogField;
 }
 
@@ -50,7 +52,12 @@ export function createLog({ level, format, write = stdoutWriter(), now = systemC
     { write: format === 'json' ? write : (line) => write(`${textLine(JSON.parse(line))}\n`) },
   );
   const at = (severity: LogLevel) => (event: LogEvent) => {
-    if (logger.isLevelEnabled(severity)) logger[severity](fieldsOf(event));
+    if (!logger.isLevelEnabled(severity)) return;
+    try {
+      logger[severity](fieldsOf(event));
+    } catch {
+      // A Mount must not fail because its log line could not be written.
+    }
   };
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
 }
@@ -65,5 +72,6 @@ function fieldsOf(event: LogEvent): object {
 
 function stdoutWriter(): (line: string) => void {
   const stdout = pino.destination({ dest: 1, sync: true });
+  stdout.on('error', () => {});
   return (line) => stdout.write(line);
 }

@@ -36,6 +36,8 @@ export interface Metrics {
 }
 
 const outcomes: readonly Outcome[] = ['ok', ...(Object.keys(catalogue) as Code[])];
+/** What a request to a backend usually ends with; these are 0 from the start, any other outcome appears when it happens. */
+const backendOutcomes = outcomes.filter((code) => /^(?:ok|(?:login|secret|backend|deadline)-.*|cancelled)$/.test(code));
 
 export function createMetrics({ dialects, backends, version, node }: MetricsOptions): Metrics {
   const registry = new Registry();
@@ -114,7 +116,7 @@ function requestMetrics(registry: Registry, backends: readonly string[]) {
     registers: [registry],
   });
   for (const backend of backends) {
-    for (const code of outcomes) {
+    for (const code of backendOutcomes) {
       logins.inc({ backend, code }, 0);
       for (const call of calls) total.inc({ backend, call, code }, 0);
     }

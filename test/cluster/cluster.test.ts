@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import type { Child } from '../lab/child-process.ts';
+import type { OpenBao } from '../lab/openbao.ts';
+import { kubernetesRole } from '../lab/openbao-auth.ts';
+import { requires } from '../lab/tools.ts';
 import { type Cluster, eventually, startCluster } from './cluster.ts';
-import { startKeymount } from './keymount.ts';
-import { bao, type OpenBao, startOpenBao } from './openbao.ts';
+import { installRights, startKeymount } from './keymount.ts';
+import { type ClusterBao, startClusterBao } from './openbao.ts';
 import { missingParts } from './parts.ts';
 import { type ClassText, deployment, namespace, objects, secretProviderClass, serviceAccount } from './workload.ts';
 
 const missing = missingParts();
-if (!existsSync(bao)) missing.push(`${bao}: run hack/tools.sh`);
-const skip = missing.length > 0 && `this machine has no ${missing.join('; ')}`;
-if (skip && process.env['CI']) throw new Error(skip);
+if (missing.length > 0 && process.env['CI']) throw new Error(`this machine lacks ${missing.join('; ')}`);
+const skip = missing.length > 0 ? `this machine lacks ${missing.join('; ')}` : requires('bao').skip;
 
 const app: ClassText = { name: 'app', secretName: 'db-credentials' };
 
@@ -51,7 +53,8 @@ const wrong: (ClassText & { mistake: string; says: RegExp[] })[] = [
 
 describe('keymount on a Kubernetes node', { skip, timeout: 300_000 }, () => {
   let cluster: Cluster;
-  let store: OpenBao;
+  let bao: ClusterBao | undefined;
+  let keymount: Child | undefined;
   let pod: string;
 
   const kubectl = (...args: string[]) => cluster.kubectl('-n', namespace, ...args);
@@ -59,18 +62,23 @@ describe('keymount on a Kubernetes node', { skip, timeout: 300_000 }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    store = await startOpenBao(cluster);
-    await Promise.all([startKeymount(cluster, store), fillStore(store)]);
+    bao = await startClusterBao(cluster);
+    await Promise.all([fill(bao), installRights(cluster)]);
+    keymount = await startKeymount(cluster, bao);
     await cluster.apply(
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace } },
-      ...[app, ...wrong].flatMap((text) => [secretProviderClass(store.address, text), deployment(text)]),
+      ...[app, ...wrong].flatMap((text) => [secretProviderClass(bao?.tlsAddress ?? '', text), deployment(text)]),
     );
-    await kubectl('rollout', 'status', 'deployment/app', '--timeout=60s');
     pod = await podOf('app');
+    await kubectl('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=60s').catch(async () => {
+      throw new Error(`the pod is not ready: ${await failedMount('app')}\n${keymount?.output()}`);
+    });
   });
 
   after(async () => {
+    await keymount?.stop();
+    await bao?.stop();
     await cluster?.stop();
   });
 
@@ -93,7 +101,7 @@ describe('keymount on a Kubernetes node', { skip, timeout: 300_000 }, () => {
   }
 
   it('brings a secret that changed in OpenBao to the running pod', async () => {
-    await store.write('secret/data/database/config', { data: { username: 'shop', password: 'second' } });
+    await bao?.putKv2('database/config', { username: 'shop', password: 'second' });
     await eventually('new password in the pod', 100, async () =>
       (await inPod('cat /secrets/db-password')) === 'second' ? true : undefined,
     );
@@ -113,16 +121,13 @@ describe('keymount on a Kubernetes node', { skip, timeout: 300_000 }, () => {
 });
 
 /** The secret that the classes read, and a role that may read it and nothing else. */
-async function fillStore(store: OpenBao): Promise<void> {
-  await store.write('secret/data/database/config', { data: { username: 'shop', password: 'first' } });
-  await store.write('secret/data/billing/config', { data: { username: 'billing', password: 'other' } });
-  await store.write('sys/policies/acl/app', {
-    policy: 'path "secret/data/database/*" { capabilities = ["read"] }',
-  });
-  await store.write('auth/kubernetes/role/app-role', {
-    bound_service_account_names: serviceAccount,
-    bound_service_account_namespaces: namespace,
-    audience: 'vault',
-    token_policies: 'app',
+async function fill(bao: OpenBao): Promise<void> {
+  await bao.putKv2('database/config', { username: 'shop', password: 'first' });
+  await bao.putKv2('billing/config', { username: 'billing', password: 'other' });
+  await bao.policy('app', 'path "secret/data/database/*" { capabilities = ["read"] }');
+  await kubernetesRole(bao, {
+    name: 'app-role',
+    policies: ['app'],
+    more: { bound_service_account_names: [serviceAccount], bound_service_account_namespaces: [namespace] },
   });
 }

@@ -1,6 +1,5 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,16 +27,13 @@ export interface Cluster {
   /** kubectl as cluster-admin: its standard output. */
   kubectl(...args: string[]): Promise<string>;
   apply(...objects: KubeObject[]): Promise<void>;
-  /** A background process that ends with the cluster at the latest; its output is the log NAME. */
-  start(name: string, command: string, args: string[], env: Record<string, string>): ChildProcess;
-  log(name: string): Promise<string>;
   /** Ends everything and returns when nothing is left. */
   stop(): Promise<void>;
 }
 
 /** Starts a cluster in about 5 seconds. It ends with `stop` or with this process, whatever ends that. */
 export async function startCluster(id = 17): Promise<Cluster> {
-  const state = await mkdtemp(join(tmpdir(), 'keymount-'));
+  const state = await mkdtemp(join(tmpdir(), 'keymount-cluster-'));
   const env = { ...process.env, CLUSTER_STATE: state, CLUSTER_ID: `${id}`, CLUSTER_PORT: `${18600 + 4 * id}` };
   const holder = spawn(fileURLToPath(new URL('hold.sh', import.meta.url)), {
     detached: true, // a Ctrl-C is for this process; the holder sees its input end
@@ -72,15 +68,6 @@ export async function startCluster(id = 17): Promise<Cluster> {
       applied.child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
       await applied;
     },
-    start: (name, command, args, more) => {
-      const log = openSync(join(state, 'logs', `${name}.log`), 'a');
-      const child = spawn(command, args, { stdio: ['ignore', log, log], env: { ...env, ...more } });
-      closeSync(log);
-      // down.sh ends what has a pid here
-      if (child.pid !== undefined) writeFileSync(join(state, 'pids', name), `${child.pid}\n`);
-      return child;
-    },
-    log: (name) => readFile(join(state, 'logs', `${name}.log`), 'utf8'),
     stop: async () => {
       holder.stdin.end();
       await ended;

@@ -1,9 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import type { KubeConfig } from '../../provider/kube/config.ts';
+import { parseAddress } from '../../provider/net/address.ts';
 import { answerKubeCall, type KubeFailure, type KubeObjects } from './kube-objects.ts';
 import { createTokenIssuer, type TokenIssuer } from './pod-token.ts';
 
@@ -86,6 +90,38 @@ export async function startKubeApi(): Promise<KubeApiServer> {
     close: goAway,
   };
   return api;
+}
+
+/** How to reach it, for `createKubeApi`. */
+export function kubeConfigOf(api: KubeApiServer, parts: Partial<KubeConfig> = {}): KubeConfig {
+  const parsed = parseAddress(api.url);
+  if ('problem' in parsed) throw new Error(parsed.problem);
+  return {
+    server: parsed.address,
+    namespace: 'csi',
+    ca: { data: api.ca() },
+    serverName: undefined,
+    skipVerify: false,
+    token: { data: api.token },
+    clientCertificate: undefined,
+    ...parts,
+  };
+}
+
+/** The same as a file in a folder, for programs. Returns its path. */
+export function writeKubeconfig(api: KubeApiServer, folder: string): string {
+  const file = join(folder, 'kubeconfig');
+  const cluster = { server: api.url, 'certificate-authority-data': Buffer.from(api.ca()).toString('base64') };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'lab',
+    clusters: [{ name: 'lab', cluster }],
+    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'keymount', namespace: 'csi' } }],
+    users: [{ name: 'keymount', user: { token: api.token } }],
+  };
+  writeFileSync(file, JSON.stringify(config));
+  return file;
 }
 
 async function serve(api: KubeApiServer, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { NamedKnob } from '../../../provider/settings/knob.ts';
+import { namedKnobs } from '../../../provider/settings/knobs.ts';
+import { load } from './loading.ts';
+
+// Four values of every form, as text; what they are read as differs from each other and from every default.
+const samples: Readonly<Record<string, readonly [string, string, string, string]>> = {
+  path: ['/a', '/b', '/c', '/d'],
+  text: ['a', 'b', 'c', 'd'],
+  mount: ['a', 'b', 'c', 'd'],
+  name: ['a', 'b', 'c', 'd'],
+  'host:port': [':1', ':2', ':3', ':4'],
+  number: ['5', '6', '7', '8'],
+  bytes: ['5KiB', '6KiB', '7KiB', '8KiB'],
+  duration: ['5s', '6s', '7s', '8s'],
+  url: ['http://a:1', 'http://b:1', 'http://c:1', 'http://d:1'],
+  'url,...': ['http://a:1', 'http://b:1', 'http://c:1', 'http://d:1'],
+  'text,...': ['a', 'b', 'c', 'd'],
+  'vault|openbao|keymount,...': ['vault', 'openbao', 'keymount', 'vault,keymount'],
+  'error|warn|info|debug': ['error', 'warn', 'debug', 'info'],
+  'json|text': ['text', 'json', 'text', 'json'],
+  bool: ['true', 'false', 'true', 'false'],
+};
+
+function pick(settings: unknown, path: string): unknown {
+  return path.split('.').reduce((value, key) => (value as Record<string, unknown>)[key], settings);
+}
+
+function asFile(path: string, value: string): string {
+  const keys = path.split('.');
+  return `${keys.map((key, depth) => `${'  '.repeat(depth)}${key}:`).join('\n')} ${value}`;
+}
+
+function sampleOf({ knob }: NamedKnob) {
+  const texts = samples[knob.kind.form];
+  assert.ok(texts !== undefined, `no samples for ${knob.kind.form}`);
+  return texts.map((text) => {
+    const read = knob.kind.read(knob.kind.many ? text.split(',') : [text]);
+    assert.ok('value' in read);
+    return { text, value: read.value };
+  }) as [Sample, Sample, Sample, Sample];
+}
+interface Sample {
+  text: string;
+  value: unknown;
+}
+
+// A client certificate or key alone is refused.
+const companion = (path: string) => {
+  const other = path.endsWith('tls.cert') ? 'key' : path.endsWith('tls.key') ? 'cert' : undefined;
+  return other === undefined ? [] : [`--${path.includes('openbao') ? 'openbao' : 'vault'}-tls-client-${other}=/other`];
+};
+
+describe('a flag goes before a variable, that before the file, that before the variables of others', () => {
+  for (const named of namedKnobs) {
+    const { path, flag, variable, knob } = named;
+    it(path, () => {
+      const [inFlag, inVariable, inFile, inForeign] = sampleOf(named);
+      const foreign = knob.variables ?? [];
+      const set = (which: ('flag' | 'variable' | 'file' | 'foreign')[]) => {
+        const env: Record<string, string> = {};
+        if (which.includes('variable')) env[variable] = inVariable.text;
+        if (which.includes('foreign')) for (const name of foreign) env[name] = inForeign.text;
+        const argv = [...companion(path), ...(which.includes('flag') ? [`--${flag}=${inFlag.text}`] : [])];
+        const file = which.includes('file') ? { file: asFile(path, inFile.text) } : {};
+        return pick(load({ argv, env, ...file }).settings, path);
+      };
+      assert.deepEqual(set(['flag', 'variable', 'file', 'foreign']), inFlag.value);
+      assert.deepEqual(set(['variable', 'file', 'foreign']), inVariable.value);
+      assert.deepEqual(set(['file', 'foreign']), inFile.value);
+      assert.deepEqual(set(['foreign']), foreign.length === 0 ? knob.default : inForeign.value);
+      assert.deepEqual(set([]), knob.default);
+    });
+  }
+});
+
+describe('the variables of others', () => {
+  it('give OpenBao its own before those of Vault, and Vault only those of Vault', () => {
+    const { dropIn } = load({
+      env: {
+        BAO_ADDR: 'https://bao:8200',
+        VAULT_ADDR: 'https://vault:8200',
+        VAULT_NAMESPACE: 'team',
+        BAO_CACERT: '/bao.pem',
+      },
+    }).settings;
+    assert.equal(dropIn.vault.address, 'https://vault:8200');
+    assert.equal(dropIn.openbao.address, 'https://bao:8200');
+    assert.equal(dropIn.openbao.namespace, 'team');
+    assert.equal(dropIn.openbao.tls.ca, '/bao.pem');
+    assert.equal(dropIn.vault.tls.ca, undefined);
+  });
+
+  it('of which the first is empty leave it to the next', () => {
+    const { proxy, dropIn } = load({
+      env: { HTTPS_PROXY: '', https_proxy: 'p:3128', BAO_ADDR: '', VAULT_ADDR: 'http://v:1' },
+    }).settings;
+    assert.equal(proxy.https, 'http://p:3128');
+    assert.equal(dropIn.openbao.address, 'http://v:1');
+  });
+
+  it('are not looked at where keymount has the setting', () => {
+    const { dropIn } = load({
+      argv: ['--vault-addr=https://v:1'],
+      env: { VAULT_ADDR: 'nonsense', BAO_ADDR: 'https://b:1' },
+    }).settings;
+    assert.equal(dropIn.vault.address, 'https://v:1');
+  });
+
+  it('list hosts without a proxy', () => {
+    assert.deepEqual(load({ env: { no_proxy: 'localhost, .svc,10.0.0.0/8,' } }).settings.proxy.no, [
+      'localhost',
+      '.svc',
+      '10.0.0.0/8',
+    ]);
+  });
+
+  for (const truth of ['1', 't', 'T', 'TRUE', 'true', 'True']) {
+    it(`skip verification for ${truth}, with a warning`, () => {
+      const { settings, warnings } = load({ env: { VAULT_SKIP_VERIFY: truth } });
+      assert.equal(settings.dropIn.vault.tls.skipVerify, true);
+      assert.equal(settings.dropIn.openbao.tls.skipVerify, true);
+      assert.equal(warnings.filter((warning) => warning.includes('not verified')).length, 2);
+    });
+  }
+
+  it('that hold a token are ignored with a warning, and the token is nowhere', () => {
+    const env = { VAULT_TOKEN: 'hvs.CANARY', BAO_TOKEN: 's.CANARY' };
+    const loaded = load({ env });
+    assert.deepEqual(
+      loaded.warnings.map((warning) => warning.split(' is ignored')[0]),
+      ['BAO_TOKEN', 'VAULT_TOKEN'],
+    );
+    assert.ok(!JSON.stringify([loaded, load({ env, file: 'connections: {}' })]).includes('CANARY'));
+  });
+
+  it('that have no effect are named with the flag that has', () => {
+    const { warnings } = load({
+      env: { VAULT_CLIENT_TIMEOUT: '60', VAULT_SRV_LOOKUP: '', VAULT_AGENT_ADDR: 'unix:///a' },
+    });
+    assert.deepEqual(warnings, [
+      'VAULT_AGENT_ADDR has no effect on keymount; use --vault-addr or --openbao-addr',
+      'VAULT_CLIENT_TIMEOUT has no effect on keymount; use --vault-timeout or --openbao-timeout',
+    ]);
+  });
+});
