@@ -99,7 +99,14 @@ list() {
 }
 
 case "${1:-}" in
-  '') mkdir -p "$bin"; python_parts; go_part; list ;;
+  '')
+    mkdir -p "$bin"
+    # two at once would build into one folder
+    if command -v flock >/dev/null; then exec 9>"$tools/lock" && flock 9; fi
+    python_parts
+    go_part
+    list
+    ;;
   --list) list ;;
   *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

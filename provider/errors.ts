@@ -188,9 +188,8 @@ export class KeymountError extends Error {
     });
   }
 
-  /** The same error with a hint, unless it has one already. */
-  hinted(hint: string): KeymountError {
-    if (this.hint !== undefined) return this;
+  /** The same error with another hint. */
+  rehinted(hint: string): KeymountError {
     return new KeymountError(this.code, this.message, {
       at: this.at,
       reason: this.reason,

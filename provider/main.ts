@@ -10,6 +10,7 @@ usage: keymount COMMAND [options]
 
   serve      answer the driver on its provider sockets
   mount      mount a SecretProviderClass file once, without a driver: a dry run
+  prepare    make room for the sockets as root, before the daemon starts
   version    print the version
 
 keymount COMMAND --help tells more. docs/ has a page for each task.
@@ -20,7 +21,15 @@ async function main(command: string | undefined, argv: readonly string[]): Promi
     case 'serve':
       return await runServe(argv);
     case 'mount':
-      return await (await import('./commands/mount.ts')).runMount(argv);
+      return await (await import('./commands/mount.ts')).runMount(argv, {
+        env: process.env,
+        readFile,
+        surroundings: surroundings(),
+        print: (line) => process.stdout.write(`${line}\n`),
+        warn: (line) => process.stderr.write(`${line}\n`),
+      });
+    case 'prepare':
+      return await (await import('./commands/prepare.ts')).runPrepare(argv, (text) => process.stdout.write(text));
     case 'version':
     case '--version':
       process.stdout.write(`${(await import('./rpc/version.ts')).runtimeVersion}\n`);
@@ -48,7 +57,7 @@ async function runServe(argv: readonly string[]): Promise<number> {
   const { settings, warnings } = loadSettings({
     argv,
     env: process.env,
-    readFile: (path) => readFileSync(path, 'utf8'),
+    readFile,
   });
   const log = createLog(settings.log);
   const stop = new AbortController();
@@ -62,6 +71,10 @@ async function runServe(argv: readonly string[]): Promise<number> {
   process.on('unhandledRejection', crash);
   await serve({ settings, warnings, surroundings: surroundings(), log, pid: process.pid, stop: stop.signal });
   return 0;
+}
+
+function readFile(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 function surroundings() {

@@ -64,6 +64,8 @@ export interface BackendDeps {
   readonly random: () => number;
   /** The proxy environment of the process; a connection may set its own. */
   readonly proxy: Settings['proxy'];
+  /** Largest reply that is read, in bytes. */
+  readonly replyBytes: number;
 }
 
 /** What the admin allows to classes that describe their connection themselves. */

@@ -18,7 +18,7 @@ const shortestKey = 16;
 /** A view of one Secret for one piece of work: all its calls together end within `budget` milliseconds. */
 export function keySecret(api: KubeApi, secret: SecretName, clock: Clock, budget: number): KeySecret {
   const end = clock.now() + budget;
-  const left = (): CallOptions => ({ timeout: Math.max(1, end - clock.now()) });
+  const left = (): CallOptions => ({ timeout: 5000 });
 
   async function read(): Promise<Buffer> {
     const key = await getSecretField(api, secret, field, left());

@@ -39,7 +39,10 @@ export async function assemble(settings: Settings, surroundings: Surroundings, l
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
   const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
   const podTokens = api === undefined || !settings.tokenRequestFallback ? undefined : createPodTokens({ api, clock });
-  const sessions = new Sessions({ clock, random: surroundings.random, proxy: settings.proxy }, podTokens);
+  const sessions = new Sessions(
+    { clock, random: surroundings.random, proxy: settings.proxy, replyBytes: settings.limits.replyBytes },
+    podTokens,
+  );
   const prover = createProver(api, log);
   const versionKeys = createVersionKeys({
     api,

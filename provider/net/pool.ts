@@ -30,7 +30,7 @@ export interface TlsSettings extends TlsFiles {
 
 /** Kept connections to one address. */
 export interface Pool {
-  /** Sends when it is its turn. Never rejects. */
+  /** Sends when it is its turn. Rejects on defects of ours only. */
   readonly exchange: (message: Message, bounds: Bounds, signal: AbortSignal) => Promise<Outcome>;
   readonly load: { readonly held: number; readonly waiting: number };
   readonly close: () => void;
@@ -73,8 +73,9 @@ export function createPool(options: PoolOptions, clock: Clock, proxies: ProxySet
       try {
         return await turns.run(() => send(message, bounds, signal), signal);
       } catch (thrown) {
-        if (thrown instanceof KeymountError && !signal.aborted) return { failure: thrown, transient: false };
-        return { failure: abortedError(signal, address.text), transient: false };
+        if (signal.aborted) return { failure: abortedError(signal, address.text), transient: false };
+        if (thrown instanceof KeymountError) return { failure: thrown, transient: false };
+        throw thrown;
       }
     },
     load: turns,

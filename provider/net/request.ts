@@ -44,9 +44,14 @@ export interface Bounds {
 
 /** Sends a message and reads the whole reply, whatever its status. Never rejects. */
 export async function exchange(line: Line, message: Message, bounds: Bounds, signal: AbortSignal): Promise<Outcome> {
-  const first = await attempt(line, message, bounds, signal);
-  // A kept connection may have been closed by the server just as it was used again: the request was not seen then.
-  return 'stale' in first && first.stale ? await attempt(line, message, bounds, signal) : first;
+  try {
+    const first = await attempt(line, message, bounds, signal);
+    // A kept connection may have been closed by the server just as it was used again: the request was not seen then.
+    return 'stale' in first && first.stale ? await attempt(line, message, bounds, signal) : first;
+  } catch (thrown) {
+    // Node refuses some characters before it sends anything.
+    return connectionFailure(thrown, line.peer);
+  }
 }
 
 type Attempt = { readonly reply: Reply } | (Failure & { readonly stale?: boolean });

@@ -14,7 +14,10 @@ const connection = z.looseObject({
     .array(
       z
         .strictObject({ namespaces: names.optional(), serviceAccounts: names.optional(), secrets: names.optional() })
-        .refine((rule) => Object.keys(rule).length > 0, 'an allow rule needs namespaces, serviceAccounts or secrets'),
+        .refine((rule) => Object.keys(rule).length > 0, {
+          error: 'an allow rule needs namespaces, serviceAccounts or secrets',
+          when: ({ issues }) => issues.length === 0,
+        }),
     )
     .optional(),
 });

@@ -85,6 +85,7 @@ class Reader {
       if (!this.#problems.some(({ message }) => message === tooLarge)) this.#problems.push({ line, message: tooLarge });
       return nothing(line);
     }
+    if (isAlias(written) && node === undefined) this.#problems.push({ line, message: 'is an alias of nothing' });
     if (isScalar(node)) return readScalar(node, line);
     if (isSeq(node)) return { line, items: node.items.map((item) => this.read(item as Node | null, depth + 1)) };
     if (isMap(node)) {

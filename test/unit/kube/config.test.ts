@@ -78,7 +78,9 @@ describe('the way to the API server', () => {
 
     it('goes before the ServiceAccount of the pod', async () => {
       const kube = inFile(JSON.stringify(kubeconfig()));
-      const config = await findKubeConfig(surroundings({ kubeconfig: kube, serviceHost: '10.0.0.1', servicePort: '443' }));
+      const config = await findKubeConfig(
+        surroundings({ kubeconfig: kube, serviceHost: '10.0.0.1', servicePort: '443' }),
+      );
       assert.equal(config?.server.host, 'api.example');
     });
 
@@ -177,7 +179,9 @@ describe('the way to the API server', () => {
 
     it('leads through the files of its ServiceAccount', async () => {
       const serviceAccountDir = podFiles({ token: 'abc', 'ca.crt': pem, namespace: 'csi\n' });
-      const config = await findKubeConfig(surroundings({ serviceHost: '10.0.0.1', servicePort: '6443', serviceAccountDir }));
+      const config = await findKubeConfig(
+        surroundings({ serviceHost: '10.0.0.1', servicePort: '6443', serviceAccountDir }),
+      );
       assert.equal(config?.server.text, 'https://10.0.0.1:6443');
       assert.equal(config?.namespace, 'csi');
       assert.deepEqual(config?.ca, { file: join(serviceAccountDir, 'ca.crt') });
@@ -186,7 +190,9 @@ describe('the way to the API server', () => {
 
     it('may be an IPv6 address', async () => {
       const serviceAccountDir = podFiles({ token: 'abc' });
-      const config = await findKubeConfig(surroundings({ serviceHost: 'fd00::1', servicePort: '443', serviceAccountDir }));
+      const config = await findKubeConfig(
+        surroundings({ serviceHost: 'fd00::1', servicePort: '443', serviceAccountDir }),
+      );
       assert.equal(config?.server.text, 'https://[fd00::1]');
       assert.equal(config?.server.host, 'fd00::1');
     });

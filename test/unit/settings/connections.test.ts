@@ -49,8 +49,7 @@ describe('connections', () => {
 
   it('have no names but their own', () => {
     const { connections } = load({ file: 'connections: { web: { kind: file } }' }).settings;
-    assert.equal(connections['constructor'], undefined);
-    assert.equal(connections['__proto__'], undefined);
+    for (const name of ['constructor', 'toString', '__proto__']) assert.equal(connections[name], undefined);
   });
 
   const name = 'a name has up to 63 letters, digits, -, _ and ., beginning with a letter or digit';

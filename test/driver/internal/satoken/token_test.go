@@ -62,7 +62,7 @@ func TestABadTokenIsRefused(t *testing.T) {
 
 // The TypeScript side derives the same uid (test/lab/pod.ts).
 func TestTheDerivedUIDIsStable(t *testing.T) {
-	if got := ServiceAccountUID("shop", "web"); got != "4d8e15e9-8c73-17c1-b76a-e2cd1bf46ac9" {
+	if got := ServiceAccountUID("shop", "web"); got != "97375646-b1de-b3d2-d5c4-06cd15750035" {
 		t.Errorf("uid %s", got)
 	}
 }

@@ -1,0 +1,138 @@
+import { promises as fs } from 'node:fs';
+import { KeymountError } from '../../errors.ts';
+import type { Reply } from '../../net/request.ts';
+import { isJsonObject, type JsonObject, ownKey, toInteger } from '../../util/json.ts';
+import type { BackendDeps, Login } from '../backend.ts';
+import { appRoleCredentials } from './approle.ts';
+import type { VaultClient } from './client.ts';
+import type { VaultAuth, VaultConnection } from './connection.ts';
+import { explainLogin, type LoginQuestion, loginFailed } from './explain-login.ts';
+import { jsonObjectOf } from './reply.ts';
+
+/** A Vault token, and until when it is good: milliseconds of the clock, undefined for ever. */
+export interface Authority {
+  readonly token: string;
+  readonly expires: number | undefined;
+  /** The role that it came from, for messages. */
+  readonly role: string | undefined;
+}
+
+/** Milliseconds after which the token file is read again. */
+const tokenFileAge = 60_000;
+
+/** Logs in by the connection's method. Throws `login-denied`, `login-failed`, `token-missing` and what stops any request. */
+export async function logIn(
+  connection: VaultConnection,
+  login: Login,
+  client: VaultClient,
+  { clock }: BackendDeps,
+  signal: AbortSignal,
+): Promise<Authority> {
+  const { auth } = connection;
+  const started = clock.now();
+  if (auth.method === 'token-file') {
+    return { token: await readTokenFile(auth.path), expires: started + tokenFileAge, role: undefined };
+  }
+  const attempt = await prepare(auth, login, client, signal);
+  const question: LoginQuestion = {
+    server: connection.address.text,
+    namespace: connection.namespace,
+    role: attempt.role,
+    mount: attempt.mount,
+    audience: attempt.audience,
+    identity: login.identity,
+    secrets: attempt.secrets,
+    now: started,
+  };
+  const reply = await client.send(
+    { method: 'POST', target: `auth/${attempt.mount}/login`, args: attempt.body },
+    signal,
+  );
+  if (reply.status !== 200) throw explainLogin(reply, question);
+  const { token, ttl } = tokenOf(reply, question);
+  return { token, expires: ttl === 0 ? undefined : started + ttl * 1000, role: attempt.role };
+}
+
+interface Attempt {
+  readonly mount: string;
+  readonly role: string | undefined;
+  readonly audience: string | undefined;
+  readonly body: JsonObject;
+  readonly secrets: readonly string[];
+}
+
+async function prepare(
+  auth: Exclude<VaultAuth, { method: 'token-file' }>,
+  login: Login,
+  client: VaultClient,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  switch (auth.method) {
+    case 'cert':
+      return {
+        mount: auth.mount,
+        role: auth.role,
+        audience: undefined,
+        body: auth.role === undefined ? {} : { name: auth.role },
+        secrets: [],
+      };
+    case 'approle':
+      return await withAppRole(auth.mount, login, client, signal);
+    case 'pod':
+      if (login.publishSecrets.has('role_id')) return await withAppRole(auth.appRoleMount, login, client, signal);
+      return await withToken(auth.mount, login.role, auth.audience, login, signal);
+    default:
+      return await withToken(auth.mount, login.role ?? auth.role, auth.audience, login, signal);
+  }
+}
+
+/** The `kubernetes` and `jwt` methods take the same login. */
+async function withToken(
+  mount: string,
+  role: string | undefined,
+  defaultAudience: string,
+  login: Login,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  if (role === undefined) {
+    throw new KeymountError('class-invalid', 'there is no role to log in with', {
+      hint: 'name one in the class, or ask the admin for a default role of the connection',
+    });
+  }
+  const audience = login.audience ?? defaultAudience;
+  const jwt = (await login.token(audience, signal)).reveal();
+  return { mount, role, audience, body: { jwt, role }, secrets: [jwt] };
+}
+
+async function withAppRole(mount: string, login: Login, client: VaultClient, signal: AbortSignal): Promise<Attempt> {
+  const { roleId, secretId } = await appRoleCredentials(login.publishSecrets, client, signal);
+  const body = secretId === undefined ? { role_id: roleId } : { role_id: roleId, secret_id: secretId };
+  return { mount, role: undefined, audience: undefined, body, secrets: [roleId, secretId ?? ''] };
+}
+
+function tokenOf({ body }: Reply, question: LoginQuestion): { token: string; ttl: number } {
+  const auth = ownKey(jsonObjectOf(body) ?? {}, 'auth');
+  if (!isJsonObject(auth)) {
+    throw loginFailed(question, 'the answer has no auth part', 'the address may be that of something else than Vault');
+  }
+  if (isJsonObject(ownKey(auth, 'mfa_requirement'))) {
+    throw loginFailed(question, 'it wants a second factor', 'exempt this role from MFA: a pod has no second factor');
+  }
+  const token = ownKey(auth, 'client_token');
+  // It becomes a header, so nothing but visible ASCII may be in it.
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+    throw loginFailed(question, 'the answer has no usable client_token');
+  return { token, ttl: Math.max(0, toInteger(ownKey(auth, 'lease_duration')) ?? 0) };
+}
+
+async function readTokenFile(path: string): Promise<string> {
+  let text: string;
+  try {
+    text = (await fs.readFile(path, 'utf8')).trim();
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    throw new KeymountError('login-failed', `cannot read the token file ${path}`, { reason: code });
+  }
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new KeymountError('login-failed', `the token file ${path} does not hold a token`);
+}

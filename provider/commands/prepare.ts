@@ -1,0 +1,119 @@
+import { chmodSync, chownSync, lstatSync, mkdirSync, readlinkSync, renameSync, type Stats, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { KeymountError } from '../errors.ts';
+import { type DialectName, dialectNames } from '../plan/plan.ts';
+import { checkFree } from '../rpc/sockets.ts';
+
+/**
+ * `keymount prepare`: what only root can do before the unprivileged daemon starts. In each providers directory, which is root's
+ * and shared with other providers, it makes our sub-directory `keymount/` and relative links `vault.sock -> keymount/vault.sock`
+ * (the driver, v1.6.0, follows them), and hands the sub-directory and the state directory to the daemon's user. Needs uid 0 and
+ * CAP_CHOWN; the providers directory itself is neither changed in owner nor in mode.
+ */
+export interface PrepareOptions {
+  readonly providersDirs: readonly string[];
+  readonly stateDir: string | undefined;
+  readonly dialects: readonly DialectName[];
+  readonly uid: number;
+  readonly takeover: boolean;
+}
+
+/** Our sub-directory of a providers directory. */
+const ownDirectory = 'keymount';
+
+export const prepareHelp = `usage: keymount prepare --providers-dir DIR [--providers-dir DIR] [options]
+
+  --providers-dir DIR   directory in which the driver looks for sockets; may be given more than once
+  --state-dir DIR       state directory to make for the daemon
+  --providers LIST      dialects that get a link, separated by commas (default ${dialectNames.join(',')})
+  --uid N               user of the daemon (default 65532)
+  --takeover            replace a socket on which another provider answers
+`;
+
+export async function runPrepare(argv: readonly string[], print: (text: string) => void): Promise<number> {
+  if (argv.includes('--help')) {
+    print(prepareHelp);
+    return 0;
+  }
+  const options = readOptions(argv);
+  await prepare(options);
+  for (const dir of options.providersDirs) print(`keymount may serve ${options.dialects.join(', ')} in ${dir}\n`);
+  return 0;
+}
+
+/** Throws `socket-taken` before anything is changed, and `settings-invalid`. */
+export async function prepare({ providersDirs, stateDir, dialects, uid, takeover }: PrepareOptions): Promise<void> {
+  const links = providersDirs.flatMap((dir) => dialects.map((dialect) => ({ dir, name: `${dialect}.sock` })));
+  for (const { dir, name } of links) {
+    if (!isOurLink(join(dir, name), name)) await checkFree({ bound: '', final: join(dir, name) }, takeover);
+  }
+  for (const dir of providersDirs) makeOwned(join(dir, ownDirectory), uid);
+  if (stateDir !== undefined) makeOwned(stateDir, uid);
+  for (const { dir, name } of links) link(dir, name);
+}
+
+function readOptions(argv: readonly string[]): PrepareOptions {
+  const { values } = parse(argv);
+  const providersDirs = values['providers-dir'] ?? [];
+  if (providersDirs.length === 0) throw invalid('--providers-dir is missing');
+  const names = values.providers?.split(',') ?? [...dialectNames];
+  const unknown = names.find((name) => !(dialectNames as readonly string[]).includes(name));
+  if (unknown !== undefined) throw invalid(`--providers: there is no dialect ${JSON.stringify(unknown)}`);
+  const uid = Number(values.uid ?? '65532');
+  if (!Number.isInteger(uid) || uid < 0) throw invalid('--uid must be a number');
+  return {
+    providersDirs,
+    stateDir: values['state-dir'],
+    dialects: names as DialectName[],
+    uid,
+    takeover: values.takeover ?? false,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        'providers-dir': { type: 'string', multiple: true },
+        'state-dir': { type: 'string' },
+        providers: { type: 'string' },
+        uid: { type: 'string' },
+        takeover: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw invalid(error instanceof Error ? error.message : 'bad options');
+  }
+}
+
+function invalid(message: string): KeymountError {
+  return new KeymountError('settings-invalid', message, { hint: 'see keymount prepare --help' });
+}
+
+function isOurLink(path: string, name: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isSymbolicLink() === true && readlinkSync(path) === join(ownDirectory, name);
+}
+
+/** A directory of mode 0700 that belongs to `uid`. Without CAP_FOWNER only its owner may change the mode, so that comes first. */
+function makeOwned(path: string, uid: number): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const stats: Stats = lstatSync(path);
+  // A link of that name would hand somebody else's directory to the daemon.
+  if (!stats.isDirectory()) throw invalid(`${path} is not a directory`);
+  if ((stats.mode & 0o777) !== 0o700) {
+    if (stats.uid !== 0) chownSync(path, 0, 0);
+    chmodSync(path, 0o700);
+  }
+  chownSync(path, uid, uid);
+}
+
+function link(dir: string, name: string): void {
+  const path = join(dir, name);
+  if (isOurLink(path, name)) return;
+  const fresh = join(dir, `.${name}.${ownDirectory}`);
+  if (lstatSync(fresh, { throwIfNoEntry: false }) === undefined) symlinkSync(join(ownDirectory, name), fresh);
+  renameSync(fresh, path);
+}
