@@ -13,6 +13,7 @@ RUN npm run build
 # Node, its libraries and CA certificates; no shell and no package manager.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 WORKDIR /app
+COPY LICENSE ./
 COPY --from=build /src/dist ./
 ENV NODE_ENV=production
 USER 65532:65532

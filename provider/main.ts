@@ -95,7 +95,9 @@ void main(process.argv[2], process.argv.slice(3)).then(
   },
   (thrown: unknown) => {
     const error = toKeymountError(thrown);
-    process.stderr.write(`keymount: ${formatError(error)}\n`);
+    // Of settings all mistakes are listed, a line each.
+    const text = error.code === 'settings-invalid' && error.message.includes('\n') ? error.message : formatError(error);
+    process.stderr.write(`keymount: ${text}\n`);
     // The frames alone: what a library says may hold a secret.
     const frames =
       thrown instanceof Error && error.code === 'internal' ? thrown.stack?.match(/^ +at .*$/gm) : undefined;

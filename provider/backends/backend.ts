@@ -19,13 +19,15 @@ export interface Backend<Connection = unknown, Ref = unknown> {
    * (`address-not-allowed`). Absent: the backend has no drop-in dialect.
    */
   readonly inlineConnection?: (settings: InlineSettings, defaults: VaultDropIn, policy: InlinePolicy) => Connection;
-  /** Is the identity that the backend sees the ServiceAccount, so that its pods may share a session, or the single pod? */
+  /** Can the identity that the backend sees be the ServiceAccount, so that its pods may share a session? The session proves it. */
   readonly scopeOf: (connection: Connection) => 'serviceAccount' | 'pod';
   /**
    * Whose identity the backend sees. `pod`: the pod's own, so the backend decides. `admin`: one of the admin's settings, so the
    * connection's `allow` decides, for pods that are proven. `driver`: the same, going by the driver's word (`trustDriver`).
    */
   readonly identityOf: (connection: Connection) => 'pod' | 'admin' | 'driver';
+  /** Milliseconds for which its secrets are served from memory, in place of the admin's default: for stores that cost nothing to ask. */
+  readonly refreshInterval?: number;
   /** The address of a source, checked as far as that is possible without asking. Throws `class-invalid`. */
   readonly parseRef: (source: Source) => Ref;
   /** Logs in, if the backend has logins. One try of one login; the caller shares and remembers the session. */
@@ -78,6 +80,13 @@ export interface InlinePolicy {
 export interface Session<Ref = unknown> {
   /** When its authority ends, in milliseconds of the clock; undefined: never. */
   readonly expires: number | undefined;
+  /** Uid of the ServiceAccount whom the backend itself says it logged in. Only then may pods of that account share the session. */
+  readonly serviceAccountUid: string | undefined;
+  /**
+   * May all pods of the ServiceAccount have what this reads? True only by proof of what it is; what may be issued for the reader
+   * alone, or hang a lease on the session, is not. Never rejects: what cannot be proven is false.
+   */
+  readonly isShareable: (ref: Ref, signal: AbortSignal) => Promise<boolean>;
   /**
    * Starts all reads at once, bounded by the connection, and answers each on its own: a backend with batch calls may put several
    * behind one request. Rejects with catalogue errors; `isAuthorityLost` tells those after which a new login may help.
@@ -91,6 +100,10 @@ export interface Session<Ref = unknown> {
 export interface Secret extends Content {
   /** The backend's own version of it. */
   readonly version: string;
+  /** Bytes of what was read, for the bounds of caches. */
+  readonly size: number;
+  /** When it is known to change or to end, in milliseconds of the clock: from then on it is read anew, however fresh it is. */
+  readonly goodUntil?: number;
   readonly lease?: Lease;
 }
 

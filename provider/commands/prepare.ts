@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { KeymountError } from '../errors.ts';
 import { type DialectName, dialectNames } from '../plan/plan.ts';
 import { checkFree } from '../rpc/sockets.ts';
+import { systemClock } from '../util/clock.ts';
 
 /**
  * `keymount prepare`: what only root can do before the unprivileged daemon starts. In each providers directory, which is root's
@@ -46,7 +47,7 @@ export async function runPrepare(argv: readonly string[], print: (text: string) 
 export async function prepare({ providersDirs, stateDir, dialects, uid, takeover }: PrepareOptions): Promise<void> {
   const links = providersDirs.flatMap((dir) => dialects.map((dialect) => ({ dir, name: `${dialect}.sock` })));
   for (const { dir, name } of links) {
-    if (!isOurLink(join(dir, name), name)) await checkFree({ bound: '', final: join(dir, name) }, takeover);
+    if (!isOurLink(join(dir, name), name)) await checkFree(join(dir, name), takeover, systemClock);
   }
   for (const dir of providersDirs) makeOwned(join(dir, ownDirectory), uid);
   if (stateDir !== undefined) makeOwned(stateDir, uid);

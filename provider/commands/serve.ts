@@ -92,6 +92,7 @@ function report({ dialect, record, reply, error, seconds }: MountOutcome, log: L
     ms: Math.round(seconds * 1000),
     reads: record.reads,
     cached: record.cached,
+    ...(record.stale === 0 ? {} : { stale: record.stale }),
     files: reply?.files.length ?? 0,
   };
   if (error === undefined) log.info(facts);

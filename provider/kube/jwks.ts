@@ -9,12 +9,15 @@ export interface PublicJwks {
   readonly keys: PublicJwk[];
 }
 
+/** Milliseconds: Mounts wait for it, and can do without. */
+const patience = 2500;
+
 /**
  * The keys that sign this cluster's ServiceAccount tokens: `/openid/v1/jwks`, see "ServiceAccount issuer discovery" of the
- * Kubernetes documentation. Every ServiceAccount may read it by default (`system:service-account-issuer-discovery`).
+ * Kubernetes documentation. Every ServiceAccount may read it by default (`system:service-account-issuer-discovery`). Gives up after 2.5 s unless told.
  */
 export async function getJwks(api: KubeApi, options?: CallOptions): Promise<PublicJwks> {
-  const reply = await api.get(apiPath('openid', 'v1', 'jwks'), options);
+  const reply = await api.get(apiPath('openid', 'v1', 'jwks'), { timeout: patience, ...options });
   const keys = ownKey(reply, 'keys');
   if (!Array.isArray(keys)) throw new KubeError(undefined, noAnswer.badReply, 'the reply is no JSON Web Key Set');
   return { keys: keys.flatMap((key) => publicJwk(key) ?? []) };

@@ -15,10 +15,13 @@ const field = 'key';
 /** Shorter keys could be guessed. */
 const shortestKey = 16;
 
-/** A view of one Secret for one piece of work: all its calls together end within `budget` milliseconds. */
+/** Milliseconds to which a call's time is rounded up: errors name it, and their text should not change from call to call. */
+const step = 500;
+
+/** A view of one Secret for one piece of work: all its calls together end within about `budget` milliseconds. */
 export function keySecret(api: KubeApi, secret: SecretName, clock: Clock, budget: number): KeySecret {
   const end = clock.now() + budget;
-  const left = (): CallOptions => ({ timeout: 5000 });
+  const left = (): CallOptions => ({ timeout: Math.max(step, Math.ceil((end - clock.now()) / step) * step) });
 
   async function read(): Promise<Buffer> {
     const key = await getSecretField(api, secret, field, left());

@@ -22,6 +22,9 @@ export interface ApiMessage {
   readonly body: string | undefined;
 }
 
+/** The JWKS has a type of its own, and a server that has no other: a plain application/json is answered 406 there. */
+const accept = 'application/json, application/jwk-set+json';
+
 /** Connections at once; more calls wait for one. */
 const mostConnections = 16;
 
@@ -53,7 +56,7 @@ export function createTransport(config: KubeConfig, clock: Clock, maxBytes: numb
     async exchange({ method, path, body }, timeout, signal) {
       const token = (await read(config.token))?.trim();
       const headers = {
-        accept: 'application/json',
+        accept,
         'user-agent': 'keymount',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),

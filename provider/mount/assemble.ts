@@ -8,6 +8,7 @@ import { createVersionKeys } from '../kube/version-key.ts';
 import { Connections } from '../sessions/connections.ts';
 import { createIdentityProver, type IdentityProver } from '../sessions/identity.ts';
 import { Reads } from '../sessions/reads.ts';
+import { Secrets } from '../sessions/secrets.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import { createTokenProof } from '../sessions/token-proof.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -39,10 +40,13 @@ export async function assemble(settings: Settings, surroundings: Surroundings, l
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
   const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
   const podTokens = api === undefined || !settings.tokenRequestFallback ? undefined : createPodTokens({ api, clock });
-  const sessions = new Sessions(
-    { clock, random: surroundings.random, proxy: settings.proxy, replyBytes: settings.limits.replyBytes },
+  const secrets = new Secrets();
+  const sessions = new Sessions({
+    deps: { clock, random: surroundings.random, proxy: settings.proxy, replyBytes: settings.limits.replyBytes },
     podTokens,
-  );
+    maxAge: settings.sessionMaxAge,
+    onEnd: (held) => secrets.purgeAll(held),
+  });
   const prover = createProver(api, log);
   const versionKeys = createVersionKeys({
     api,
@@ -54,7 +58,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, l
   });
   return {
     plans: new Plans(),
-    reads: new Reads(connections, sessions),
+    reads: new Reads({ connections, sessions, secrets, clock, refreshInterval: settings.refreshInterval }),
     sessions,
     responseBytes: settings.limits.responseBytes,
     versionKey: (dialect, signal) => versionKeys.get(settings.versionKeys[dialect], signal),

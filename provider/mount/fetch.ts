@@ -9,7 +9,7 @@ export async function fetchSecrets(
   reads: Reads,
   signal: AbortSignal,
 ): Promise<ReadOutcome[]> {
-  const byAccess = Map.groupBy(plan.sources, ({ access }) => JSON.stringify(access));
+  const byAccess = Map.groupBy(plan.sources, ({ accessKey }) => accessKey);
   const outcomes = new Map<Source, ReadOutcome>();
   await Promise.all(
     [...byAccess.values()].map(async (sources) => {

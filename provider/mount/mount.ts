@@ -33,7 +33,10 @@ export interface MountRecord {
   /** Everything that failed; the error that the driver gets has room for the first few. */
   failures?: readonly KeymountError[];
   reads: number;
+  /** Of the reads, those answered from memory, outdated ones included. */
   cached: number;
+  /** Of those, the outdated ones: the backend is away and the class has `staleOnError`. */
+  stale: number;
 }
 
 /** One Mount: all files of the class or an error, nothing between. */
@@ -51,7 +54,8 @@ export async function mount(
   const caller = await parts.callerOf(request, signal);
   const reads = await fetchSecrets(plan, caller, parts.reads, signal);
   record.reads = reads.length;
-  record.cached = reads.filter((read) => 'cached' in read && read.cached).length;
+  record.cached = reads.filter((read) => 'from' in read && read.from !== 'backend').length;
+  record.stale = reads.filter((read) => 'from' in read && read.from === 'stale').length;
   signal.throwIfAborted();
   const { files, failures } = renderFiles(plan, reads, request.permission);
   if (failures.length > 0) {

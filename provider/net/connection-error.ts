@@ -16,7 +16,7 @@ export interface Peer {
 
 const unreachable: Readonly<Record<string, (endpoint: string) => string>> = {
   ECONNREFUSED: (endpoint) => `connection refused by ${endpoint}`,
-  ENOTFOUND: (endpoint) => `no such host as in ${endpoint}`,
+  ENOTFOUND: (endpoint) => `no such host: ${endpoint.replace(/:\d+$/, '')}`,
   EAI_AGAIN: (endpoint) => `DNS does not answer for ${endpoint}`,
   EAI_FAIL: (endpoint) => `DNS fails for ${endpoint}`,
   ETIMEDOUT: (endpoint) => `no answer from ${endpoint}`,
@@ -89,21 +89,20 @@ function tlsFailure(code: string, error: object, { address }: Peer): KeymountErr
       hint: 'use one of them in the address, or set the server name of the connection (tls.serverName)',
     });
   }
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
+  if (!/^(?:ERR_(?:SSL|TLS|OSSL)_|EPROTO$)/.test(code)) return undefined;
+  const reason = opensslReason(code, error);
+  if (/wrong version number|packet length too long|http request/.test(reason)) {
     return new KeymountError('backend-untrusted', `${address} does not speak TLS`, {
       hint: 'if the server has TLS disabled, its address begins with http://',
     });
   }
-  if (/^ERR_SSL_.*(?:CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)/.test(code)) {
+  if (/certificate|unknown ca|handshake failure|access denied/.test(reason)) {
     return new KeymountError('backend-untrusted', `${address} refused the TLS handshake`, {
-      reason: words(code),
+      reason,
       hint: 'it may want a client certificate, or another one',
     });
   }
-  if (/^ERR_(?:SSL|TLS|OSSL)_/.test(code) || code === 'EPROTO') {
-    return new KeymountError('backend-untrusted', `no TLS connection to ${address}`, { reason: words(code) });
-  }
-  return undefined;
+  return new KeymountError('backend-untrusted', `no TLS connection to ${address}`, { reason });
 }
 
 function protocolFailure(code: string, error: object, { address, endpoint }: Peer): KeymountError | undefined {
@@ -139,6 +138,12 @@ function causes(thrown: unknown): object[] {
 function codeOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : '';
+}
+
+/** OpenSSL's own word for it, one of a fixed list; Node has it in the code or, with EPROTO, in the text only. */
+function opensslReason(code: string, error: object): string {
+  const text = code === 'EPROTO' && 'message' in error ? String(error.message) : '';
+  return /SSL routines:[^:]*:([^:]+):/.exec(text)?.[1] ?? words(code);
 }
 
 /** `ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED` → `tlsv13 alert certificate required`. */

@@ -73,7 +73,9 @@ function embeddedIpv4(ip: string): string | undefined {
   const pair = (at: number) => dotted(words[at] ?? 0, words[at + 1] ?? 0);
   if (first === 0x2002) return dotted(second, third);
   if (first === 0x64 && second === 0xff9b && zeros(2, 6)) return pair(6);
-  if (zeros(0, 5) && (words[5] === 0 || words[5] === 0xffff)) return pair(6);
+  if (zeros(0, 5) && words[5] === 0xffff) return pair(6);
+  // `::1` is no IPv4 address.
+  if (zeros(0, 6) && words[6] !== 0) return pair(6);
   return undefined;
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../util/clock.ts';
 import { Semaphore } from '../util/semaphore.ts';
 import { abortedError } from './aborted.ts';
 import { type Address, hostPort } from './address.ts';
+import { type BreakerState, createBreaker } from './breaker.ts';
 import { guardedLookup } from './forbidden-ip.ts';
 import { type ProxySettings, proxyFor, proxyName } from './proxy.ts';
 import { type Bounds, exchange, type Line, type Message, type Outcome } from './request.ts';
@@ -33,7 +34,16 @@ export interface Pool {
   /** Sends when it is its turn. Rejects on defects of ours only. */
   readonly exchange: (message: Message, bounds: Bounds, signal: AbortSignal) => Promise<Outcome>;
   readonly load: { readonly held: number; readonly waiting: number };
+  readonly breaker: () => BreakerState;
   readonly close: () => void;
+}
+
+/** What pools work with. */
+export interface PoolDeps {
+  readonly clock: Clock;
+  /** 0 <= x < 1. */
+  readonly random: () => number;
+  readonly proxies: ProxySettings;
 }
 
 /** Milliseconds that an idle connection is kept: below the 60 s after which common load balancers drop it silently. */
@@ -42,10 +52,11 @@ const idle = 45_000;
 /** Idle connections kept after a storm. */
 const maxIdle = 16;
 
-export function createPool(options: PoolOptions, clock: Clock, proxies: ProxySettings): Pool {
+export function createPool(options: PoolOptions, { clock, random, proxies }: PoolDeps): Pool {
   const { address, tls, maxConcurrent, guarded } = options;
   const proxy = address.scheme === 'unix' ? undefined : (options.proxy ?? proxyFor(address, proxies));
   const turns = new Semaphore(maxConcurrent);
+  const breaker = createBreaker({ clock, random });
   const files = address.scheme === 'https' ? createTlsMaterialReader(tls, clock) : undefined;
   // Through a proxy it is the proxy that resolves the name, and the admin who chose the proxy.
   const lookup = guarded && proxy === undefined ? guardedLookup() : undefined;
@@ -64,8 +75,16 @@ export function createPool(options: PoolOptions, clock: Clock, proxies: ProxySet
   }
 
   async function send(message: Message, bounds: Bounds, signal: AbortSignal): Promise<Outcome> {
-    const line: Line = { address, peer, agent: await currentAgent(), lookup, clock };
-    return await exchange(line, message, bounds, signal);
+    const refusal = await breaker.admit(signal);
+    if (refusal !== undefined) return refusal;
+    let outcome: Outcome | undefined;
+    try {
+      const line: Line = { address, peer, agent: await currentAgent(), lookup, clock };
+      outcome = await exchange(line, message, bounds, signal);
+      return outcome;
+    } finally {
+      breaker.note(signal.aborted ? undefined : outcome);
+    }
   }
 
   return {
@@ -79,6 +98,7 @@ export function createPool(options: PoolOptions, clock: Clock, proxies: ProxySet
       }
     },
     load: turns,
+    breaker: breaker.state,
     close: () => agent?.destroy(),
   };
 }

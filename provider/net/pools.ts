@@ -1,7 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../util/clock.ts';
-import { createPool, type Pool, type PoolOptions } from './pool.ts';
-import type { ProxySettings } from './proxy.ts';
+import { createPool, type Pool, type PoolDeps, type PoolOptions } from './pool.ts';
 
 /** The kept connections of a backend, one pool for each address and way to reach it. */
 export interface Pools {
@@ -12,14 +10,14 @@ export interface Pools {
 /** Classes choose addresses, so the pools are bounded. One that goes still serves who holds it; its idle connections time out. */
 const most = 256;
 
-export function createPools(clock: Clock, proxies: ProxySettings): Pools {
+export function createPools(deps: PoolDeps): Pools {
   const pools = new LRUCache<string, Pool>({ max: most });
   return {
     get(options) {
       const key = JSON.stringify(options);
       const known = pools.get(key);
       if (known !== undefined) return known;
-      const pool = createPool(options, clock, proxies);
+      const pool = createPool(options, deps);
       pools.set(key, pool);
       return pool;
     },

@@ -22,7 +22,8 @@ export interface Reply {
   readonly body: Buffer;
 }
 
-export type Outcome = { readonly reply: Reply } | Failure;
+/** `final`: it is an answer from memory, and asking again is no use. */
+export type Outcome = { readonly reply: Reply; readonly final?: boolean } | Failure;
 
 /** What an exchange runs on. */
 export interface Line {
@@ -73,7 +74,8 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
     const broken = (error: unknown) => {
       const code = (error as NodeJS.ErrnoException | null)?.code;
       const stale = outgoing.reusedSocket && !answered && (code === 'ECONNRESET' || code === 'EPIPE');
-      settle({ ...connectionFailure(error, line.peer), stale });
+      const cut = answered && !code?.startsWith('HPE_');
+      settle(cut ? cutOff(line.peer) : { ...connectionFailure(error, line.peer), stale });
     };
     outgoing.on('error', broken);
     // Without this a server that switches protocols would leave nobody to close the socket.
@@ -81,7 +83,10 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
       socket.destroy();
       settle(notHttp(line.peer));
     });
-    outgoing.on('close', () => settle(unreachableFailure(line.peer, `connection closed by ${line.peer.endpoint}`)));
+    outgoing.on('close', () => {
+      const closed = `connection closed by ${line.peer.endpoint}`;
+      settle(answered ? cutOff(line.peer) : unreachableFailure(line.peer, closed));
+    });
     outgoing.on('response', (incoming) => {
       answered = true;
       collect(incoming, line.peer, bounds.maxBytes, settle);
@@ -143,7 +148,7 @@ function collect(incoming: IncomingMessage, peer: Peer, maxBytes: number, settle
     if (size > maxBytes) tooLarge();
     else chunks.push(chunk);
   });
-  const cut = () => settle({ failure: cutOff(peer), transient: true });
+  const cut = () => settle(cutOff(peer));
   incoming.on('error', cut);
   incoming.on('close', cut);
   incoming.on('end', () => {
@@ -163,8 +168,11 @@ function oversized({ address }: Peer, maxBytes: number): KeymountError {
   });
 }
 
-function cutOff({ address }: Peer): KeymountError {
-  return new KeymountError('backend-reply-invalid', `the answer of ${address} was cut off`);
+function cutOff({ address }: Peer): Failure {
+  return {
+    failure: new KeymountError('backend-reply-invalid', `the answer of ${address} was cut off`),
+    transient: true,
+  };
 }
 
 function notHttp({ address }: Peer): Failure {

@@ -1,7 +1,7 @@
 import type { KeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { deadlineOf } from '../util/deadline.ts';
 import type { Failure } from './connection-error.ts';
-import { deadlineOf } from './deadline.ts';
 import type { Outcome, Reply } from './request.ts';
 
 export interface RetryPolicy {
@@ -61,7 +61,8 @@ export function retryAfter(reply: Reply, now: number): number {
   const header = reply.headers['retry-after'];
   if (header === undefined) return 0;
   if (/^\s*\d{1,9}\s*$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
+  // Date.parse takes much that is no date of HTTP, such as "-5".
+  const date = /^[A-Za-z]{3,9}, /.test(header) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 }
 
@@ -70,7 +71,7 @@ function askedToWait(outcome: Outcome, now: number): number {
 }
 
 function isTransient(outcome: Outcome): boolean {
-  return 'reply' in outcome ? isTransientStatus(outcome.reply.status) : outcome.transient;
+  return 'reply' in outcome ? !outcome.final && isTransientStatus(outcome.reply.status) : outcome.transient;
 }
 
 function settle(outcome: { readonly reply: Reply } | Failure): Reply {

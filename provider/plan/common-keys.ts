@@ -1,21 +1,24 @@
 import type { Encoding } from '../render/encoding.ts';
+import { durationForm, parseDuration } from '../util/duration.ts';
 import type { Fields } from './fields.ts';
+import type { Parameters } from './parameters.ts';
+import type { Source } from './plan.ts';
+import type { Problems } from './problems.ts';
 
 /** The object keys that every dialect has (docs/class.md §3), as far as this version offers them. */
-export const commonKeys = ['key', 'decode', 'mode', 'version', 'optional', 'connection'] as const;
-
-/** The rest of them: refused, because leaving them out silently would give other files than the author means. */
-export const laterKeys = [
-  'certificate',
-  'dir',
-  'format',
-  'from',
-  'jmesPath',
-  'keys',
+export const commonKeys = [
+  'key',
+  'decode',
+  'mode',
+  'version',
+  'optional',
+  'connection',
   'refreshInterval',
   'staleOnError',
-  'template',
 ] as const;
+
+/** The rest of them: refused, because leaving them out silently would give other files than the author means. */
+export const laterKeys = ['certificate', 'dir', 'format', 'from', 'jmesPath', 'keys', 'template'] as const;
 
 /** `decode: base64 | base64url | hex`; `utf-8` when absent. */
 export function readDecode(fields: Fields): Encoding {
@@ -42,6 +45,41 @@ export function readMode(fields: Fields): number | undefined {
     return undefined;
   }
   return mode;
+}
+
+/** Parameters that set it for all objects of a class. */
+export const freshnessParameters = ['refreshInterval', 'staleOnError'] as const;
+
+/** How fresh a source must be. A pinned version never changes, so it is read once unless the object says otherwise. */
+export type Freshness = Pick<Source, 'refresh' | 'staleOnError'>;
+
+/** `refreshInterval: 30s | 0 | once` and `staleOnError: 10m` of an object, over the class's. */
+export function readFreshness(fields: Fields, ofClass: Freshness, pinned: boolean): Freshness {
+  const text = fields.text('refreshInterval');
+  const refresh = text === undefined ? (pinned ? 'once' : ofClass.refresh) : parseRefresh(text);
+  if (text !== undefined && refresh === undefined) fields.error('refreshInterval', `must be ${durationForm}, or once`);
+  const staleText = fields.text('staleOnError');
+  const stale = staleText === undefined ? ofClass.staleOnError : parseDuration(staleText);
+  if (staleText !== undefined && stale === undefined) fields.error('staleOnError', `must be ${durationForm}`);
+  return { ...(refresh === undefined ? {} : { refresh }), ...(stale === undefined ? {} : { staleOnError: stale }) };
+}
+
+/** The same as parameters of the class, for all its objects. */
+export function readClassFreshness(parameters: Parameters, problems: Problems): Freshness {
+  const text = parameters.get('refreshInterval') ?? '';
+  const refresh = text === '' ? undefined : parseRefresh(text);
+  if (text !== '' && refresh === undefined) {
+    problems.error({ path: 'parameters.refreshInterval' }, `must be ${durationForm}, or once`);
+  }
+  const staleText = parameters.get('staleOnError') ?? '';
+  const stale = staleText === '' ? undefined : parseDuration(staleText);
+  if (staleText !== '' && stale === undefined)
+    problems.error({ path: 'parameters.staleOnError' }, `must be ${durationForm}`);
+  return { ...(refresh === undefined ? {} : { refresh }), ...(stale === undefined ? {} : { staleOnError: stale }) };
+}
+
+function parseRefresh(text: string): number | 'once' | undefined {
+  return text === 'once' ? 'once' : parseDuration(text);
 }
 
 /** A short text of the author in an error. Long ones may be a secret pasted into the wrong place. */

@@ -35,7 +35,7 @@ export class Fields {
         this.error(key, 'is not supported by this version of keymount');
         continue;
       }
-      const meant = names.mistakes[key] ?? nearest(key, names.known);
+      const meant = nearest(key, names.known, names.mistakes);
       if (meant !== undefined) this.error(key, `is not a known field; did you mean ${meant}?`);
       else if (names.unknown === 'error') this.error(key, `is not a known field; known are ${names.known.join(', ')}`);
       else this.#problems.warn(this.place(key), 'is not a known field and is ignored');

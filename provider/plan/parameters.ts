@@ -13,7 +13,7 @@ export function checkParameterNames(
 ): void {
   for (const name of parameters.keys()) {
     if (known.includes(name)) continue;
-    const meant = mistakes[name] ?? nearest(name, known);
+    const meant = nearest(name, known, mistakes);
     problems.warn(
       { path: `parameters.${name}` },
       meant === undefined

@@ -30,6 +30,14 @@ export interface Source {
   readonly version?: string;
   /** A request other than a plain read: what Vault calls a write, as `pki/issue/web` needs. */
   readonly request?: { readonly method: string; readonly args?: JsonValue };
+  /** Milliseconds for which it is served from memory, or `once`: as long as its session lives. Absent: the admin's default. */
+  readonly refresh?: number | 'once';
+  /** Milliseconds for which an outdated value is better than none while the backend is away. Absent: none. */
+  readonly staleOnError?: number;
+  /** Equal for reads that are the same: everything above but the freshness. */
+  readonly key: string;
+  /** Equal for sources of one access. */
+  readonly accessKey: string;
   /** The first object that needs it. */
   readonly at: Place;
 }

@@ -1,22 +1,36 @@
 import type { Source } from './plan.ts';
 
+/** A source as a dialect reads it from an object. */
+export type NewSource = Omit<Source, 'key' | 'accessKey'>;
+
 /** Numbers the distinct reads of a class: objects that need the same read, arguments included, share one. */
 export class Sources {
   readonly list: Source[] = [];
   readonly #byKey = new Map<string, number>();
 
   /** The index of the source in `list`. */
-  add(source: Source): number {
-    const key = sourceKey(source);
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
-    const index = this.list.push(source) - 1;
-    this.#byKey.set(key, index);
-    return index;
+  add(source: NewSource): number {
+    const accessKey = JSON.stringify(source.access);
+    const key = JSON.stringify([accessKey, source.address, source.version, source.request]);
+    const index = this.#byKey.get(key);
+    const known = index === undefined ? undefined : this.list[index];
+    if (index !== undefined && known !== undefined) {
+      this.list[index] = strictest(known, source);
+      return index;
+    }
+    this.#byKey.set(key, this.list.length);
+    return this.list.push({ ...source, key, accessKey }) - 1;
   }
 }
 
-/** What makes two reads the same: everything but the place in the class. */
-export function sourceKey({ access, address, version, request }: Source): string {
-  return JSON.stringify([access, address, version, request]);
+/** Of two objects that share a read, the one that wants it fresher decides. */
+function strictest(known: Source, { refresh, staleOnError }: NewSource): Source {
+  const fresher = refresh !== undefined && (known.refresh === undefined || length(refresh) < length(known.refresh));
+  const { staleOnError: stale, ...rest } = { ...known, ...(fresher ? { refresh } : {}) };
+  const shortest = stale === undefined || staleOnError === undefined ? undefined : Math.min(stale, staleOnError);
+  return shortest === undefined ? rest : { ...rest, staleOnError: shortest };
+}
+
+function length(refresh: number | 'once'): number {
+  return refresh === 'once' ? Number.POSITIVE_INFINITY : refresh;
 }

@@ -9,7 +9,7 @@ export function goJson(value: JsonValue): string {
   if (typeof value === 'string') return goString(value);
   if (isRawNumber(value)) return value.rawJSON;
   if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`;
-  const keys = Object.keys(value).sort(compareBytes);
+  const keys = sortByBytes(Object.keys(value));
   return `{${keys.map((key) => `${goString(key)}:${goJson(value[key] ?? null)}`).join(',')}}`;
 }
 
@@ -37,7 +37,9 @@ function goString(text: string): string {
   return `"${escaped}"`;
 }
 
-/** UTF-8 order, which differs from JavaScript's for characters beyond the BMP. */
-function compareBytes(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+/** JavaScript's own order, by UTF-16 units, is the order of the UTF-8 bytes unless there are surrogates. */
+function sortByBytes(keys: string[]): string[] {
+  if (!keys.some((key) => /[\ud800-\udfff]/.test(key))) return keys.sort();
+  const pairs = keys.map((key) => ({ key, bytes: Buffer.from(key) }));
+  return pairs.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ key }) => key);
 }

@@ -59,5 +59,6 @@ function listKeys(keys: JsonObject, wanted: string): string {
   if (sameLetters !== undefined) return `did you mean "${sameLetters}"? Keys are case-sensitive`;
   const shown = names.filter((name) => name.length <= 40).slice(0, 8);
   const more = names.length - shown.length;
+  if (shown.length === 0) return `it has ${more} with a long name`;
   return `it has ${shown.map((name) => `"${name}"`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

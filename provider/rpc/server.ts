@@ -34,7 +34,7 @@ export async function startServer(options: ServerOptions): Promise<RpcServer> {
   const { socketDir, dialects, takeover, pid, clock } = options;
   makeDirectory(socketDir);
   const paths = dialects.map((dialect) => socketPaths(socketDir, dialect, pid));
-  await Promise.all(paths.map((path) => checkFree(path, takeover)));
+  await Promise.all(paths.map(({ final }) => checkFree(final, takeover, clock)));
   const listening: Listening[] = [];
   const drain = async (timeout: number) => {
     for (const { paths: path, published } of listening) withdraw(path, published);

@@ -47,7 +47,7 @@ async function answer(
   callback: sendUnaryData<MountResponse>,
 ): Promise<void> {
   const started = parts.clock.now();
-  const record: MountRecord = { reads: 0, cached: 0 };
+  const record: MountRecord = { reads: 0, cached: 0, stale: 0 };
   let reply: MountReply | undefined;
   let error: KeymountError | undefined;
   const deadline = startDeadline(parts.clock, deadlineOf(call, parts), () => {

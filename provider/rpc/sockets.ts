@@ -2,6 +2,7 @@ import { chmodSync, lstatSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { KeymountError } from '../errors.ts';
+import type { Clock } from '../util/clock.ts';
 import { loadProto } from './proto.ts';
 import { runtimeName } from './version.ts';
 
@@ -26,7 +27,7 @@ export function socketPaths(dir: string, name: string, pid: number): SocketPaths
  * Refuses to take a socket on which another provider answers (the Go DaemonSet is still installed), unless `takeover`. A socket
  * that nobody answers on is left over from a kill; another keymount is the one that this one replaces.
  */
-export async function checkFree({ final }: SocketPaths, takeover: boolean): Promise<void> {
+export async function checkFree(final: string, takeover: boolean, clock: Clock): Promise<void> {
   const stats = statOf(final);
   if (stats === undefined || takeover) return;
   if (stats.isDirectory()) {
@@ -34,7 +35,7 @@ export async function checkFree({ final }: SocketPaths, takeover: boolean): Prom
       hint: 'remove it, it is in the way of the socket',
     });
   }
-  const runtime = stats.isFile() ? undefined : await askRuntime(final);
+  const runtime = stats.isFile() ? undefined : await askRuntime(final, clock);
   if (runtime === undefined || runtime === runtimeName) return;
   throw new KeymountError('socket-taken', `another provider answers on ${final}: ${runtime}`, {
     hint: 'uninstall its DaemonSet first, or start keymount with --takeover',
@@ -63,11 +64,11 @@ function statOf(path: string): Stats | undefined {
 }
 
 /** The name that the provider on a socket gives itself; undefined if none answers within a second. */
-function askRuntime(path: string): Promise<string | undefined> {
+function askRuntime(path: string, clock: Clock): Promise<string | undefined> {
   const Client = loadProto();
   const client = new Client(`unix:${path}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
   return new Promise((resolve) => {
-    client.version({ version: 'v1alpha1' }, { deadline: new Date(Date.now() + 1000) }, (error, reply) => {
+    client.version({ version: 'v1alpha1' }, { deadline: new Date(clock.now() + 1000) }, (error, reply) => {
       client.close();
       // Something listens but speaks otherwise: somebody else's all the same.
       if (error === null) resolve(reply?.runtimeName ?? 'a provider without a name');

@@ -1,24 +1,52 @@
 import type { Secret } from '../backends/backend.ts';
 import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { Source } from '../plan/plan.ts';
-import { sourceKey } from '../plan/sources.ts';
+import type { Clock } from '../util/clock.ts';
+import { Flights } from '../util/flight.ts';
+import { Batch } from './batch.ts';
 import type { Caller } from './caller.ts';
 import { type Connection, type Connections, checkAllowed } from './connections.ts';
+import { isFresh, mayServeStale } from './freshness.ts';
+import type { CachedSecret, Secrets } from './secrets.ts';
 import type { Held, Sessions } from './sessions.ts';
 
 /** What became of one read. `ofSession`: there was no session, so every read of this access fails alike. */
 export type ReadOutcome =
-  | { readonly secret: Secret; readonly address: string; readonly cached: boolean }
+  | { readonly secret: Secret; readonly number: number; readonly address: string; readonly from: Origin }
   | { readonly error: KeymountError; readonly ofSession: boolean };
 
-/** Reads sources through the caller's sessions. */
-export class Reads {
-  readonly #connections: Connections;
-  readonly #sessions: Sessions;
+/** `backend`: read for this Mount, perhaps shared with others; `stale`: outdated, because the backend is away. */
+export type Origin = 'backend' | 'cache' | 'stale';
 
-  constructor(connections: Connections, sessions: Sessions) {
-    this.#connections = connections;
-    this.#sessions = sessions;
+export interface ReadsOptions {
+  readonly connections: Connections;
+  readonly sessions: Sessions;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  /** Milliseconds for which a secret is served from memory where its class says nothing. */
+  readonly refreshInterval: number;
+}
+
+/** A source on its way: parsed, and with the session that it is to be read through. */
+interface Placed {
+  readonly source: Source;
+  /** Milliseconds; where the class says nothing. */
+  readonly interval: number;
+  readonly ref: unknown;
+  readonly held: Held;
+  /** The session was made for this Mount: another login would not give more. */
+  readonly fresh: boolean;
+}
+
+type ReadResult = CachedSecret & { readonly from: Origin };
+
+/** Reads sources through the caller's sessions, from memory where that is right. */
+export class Reads {
+  readonly #options: ReadsOptions;
+  readonly #flights = new Flights<CachedSecret>();
+
+  constructor(options: ReadsOptions) {
+    this.#options = options;
   }
 
   /** All sources of one access, side by side. Never rejects. */
@@ -26,62 +54,131 @@ export class Reads {
     const [first] = sources;
     if (first === undefined) return [];
     try {
-      const connection = await this.#connections.resolve(first.access.connection);
+      const connection = await this.#options.connections.resolve(first.access.connection);
       checkAllowed(connection, caller.identity, sources);
-      return await this.#readThrough(connection, caller, sources, signal);
+      const held = await this.#options.sessions.get({ connection, source: first, caller }, signal);
+      return await Promise.all(this.#readThrough(connection, caller, sources, held, signal));
     } catch (thrown) {
       const error = toKeymountError(thrown);
-      return sources.map(() => ({ error: error.at === undefined ? error.placed(first.at) : error, ofSession: true }));
+      const placed = error.at === undefined ? error.placed(first.at) : error;
+      return sources.map(() => ({ error: placed, ofSession: true }));
     }
   }
 
-  async #readThrough(connection: Connection, caller: Caller, sources: readonly Source[], signal: AbortSignal) {
-    const access = (sources[0] as Source).access;
-    const { held, fresh } = await this.#sessions.get(connection, access, caller, signal);
-    const outcomes = await this.#start(connection, held, sources, signal);
-    if (fresh) return outcomes;
-    // The session may have lost its authority, or this read never had it: one new login tells, and what it tells is remembered.
-    const lost = sources.filter((source, index) => mayHelp(held, source, outcomes[index]));
-    if (lost.length === 0) return outcomes;
-    const renewed = await this.#sessions.replace(held, connection, access, caller, signal);
-    const again = await this.#start(connection, renewed, lost, signal);
-    lost.forEach((source, index) => {
-      const outcome = again[index];
-      if (outcome === undefined) return;
-      if (isLost(renewed, outcome)) renewed.denied.add(sourceKey(source));
-      outcomes[sources.indexOf(source)] = outcome;
+  /** One promise a source; the reads of one session that have to be made are started as one batch. */
+  #readThrough(
+    connection: Connection,
+    caller: Caller,
+    sources: readonly Source[],
+    first: { held: Held; fresh: boolean },
+    signal: AbortSignal,
+  ): Promise<ReadOutcome>[] {
+    const shared = first.held.scope === 'serviceAccount';
+    const interval = connection.backend.refreshInterval ?? this.#options.refreshInterval;
+    const batch = new Batch<unknown, Secret>((refs, together) => first.held.session.read(refs, together));
+    const outcomes = sources.map(async (source): Promise<ReadOutcome> => {
+      try {
+        const ref = connection.backend.parseRef(source);
+        const placed = { source, ref, interval, ...first };
+        const result = shared
+          ? await this.#readShared(placed, connection, caller, signal)
+          : await this.#readPlaced(placed, connection, caller, batch, signal);
+        return { secret: result.secret, number: result.number, address: source.address, from: result.from };
+      } catch (thrown) {
+        return { error: toKeymountError(thrown), ofSession: false };
+      }
     });
+    batch.start();
     return outcomes;
   }
 
-  async #start({ backend }: Connection, { session }: Held, sources: readonly Source[], signal: AbortSignal) {
-    const outcomes: (ReadOutcome | undefined)[] = sources.map(() => undefined);
-    const refs: unknown[] = [];
-    const indexes: number[] = [];
-    sources.forEach((source, index) => {
+  /** Through the session of the ServiceAccount what all its pods may have, through the pod's own what only it may. */
+  async #readShared(placed: Placed, connection: Connection, caller: Caller, signal: AbortSignal): Promise<ReadResult> {
+    const { held } = placed;
+    const known = this.#fromMemory(placed);
+    if (known !== undefined) return known;
+    if (await held.session.isShareable(placed.ref, signal))
+      return await this.#readPlaced(placed, connection, caller, undefined, signal);
+    const own = await this.#options.sessions.get({ connection, source: placed.source, caller, ownOnly: true }, signal);
+    return await this.#readPlaced({ ...placed, ...own }, connection, caller, undefined, signal);
+  }
+
+  async #readPlaced(
+    placed: Placed,
+    connection: Connection,
+    caller: Caller,
+    batch: Batch<unknown, Secret> | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadResult> {
+    const known = this.#fromMemory(placed);
+    if (known !== undefined) return known;
+    try {
+      return { ...(await this.#fetch(placed, batch, signal)), from: 'backend' };
+    } catch (thrown) {
+      const error = toKeymountError(thrown);
+      return this.#stale(placed, error) ?? (await this.#again(placed, connection, caller, error, signal));
+    }
+  }
+
+  #fromMemory({ held, source, interval }: Placed): ReadResult | undefined {
+    const { secrets, clock } = this.#options;
+    const cached = secrets.get(held, source.key);
+    if (cached === undefined || !isFresh(cached, source, interval, clock.now())) return undefined;
+    return { ...cached, from: 'cache' };
+  }
+
+  #fetch(
+    { held, source, ref }: Placed,
+    batch: Batch<unknown, Secret> | undefined,
+    signal: AbortSignal,
+  ): Promise<CachedSecret> {
+    const { secrets, clock } = this.#options;
+    return this.#flights.run(`${held.id} ${source.key}`, signal, async (together) => {
+      const startedAt = clock.now();
       try {
-        refs.push(backend.parseRef(source));
-        indexes.push(index);
+        const secret = await (batch?.add(ref, together) ?? held.session.read([ref], together)[0]);
+        if (secret === undefined) throw new Error('a backend left a read without an answer');
+        return secrets.put(held, source.key, secret, startedAt);
       } catch (thrown) {
-        outcomes[index] = { error: toKeymountError(thrown), ofSession: false };
+        // Refused or gone: what was read before must not be served any more.
+        if (refusals.has(toKeymountError(thrown).code)) secrets.purge(held, source.key);
+        throw thrown;
       }
     });
-    const settled = await Promise.allSettled(session.read(refs, signal));
-    settled.forEach((result, at) => {
-      const index = indexes[at] as number;
-      outcomes[index] =
-        result.status === 'fulfilled'
-          ? { secret: result.value, address: (sources[index] as Source).address, cached: false }
-          : { error: toKeymountError(result.reason), ofSession: false };
-    });
-    return outcomes.map((outcome) => outcome ?? { error: toKeymountError(undefined), ofSession: false });
+  }
+
+  #stale({ held, source, interval }: Placed, error: KeymountError): ReadResult | undefined {
+    const { secrets, clock } = this.#options;
+    const cached = secrets.get(held, source.key);
+    if (cached === undefined || !mayServeStale(cached, source, error, interval, clock.now())) return undefined;
+    return { ...cached, from: 'stale' };
+  }
+
+  /**
+   * The session may have lost its authority, or this read never had it: one new login tells, and what it tells is remembered, so
+   * that a path that stays forbidden costs no login at every republish.
+   */
+  async #again(
+    placed: Placed,
+    connection: Connection,
+    caller: Caller,
+    error: KeymountError,
+    signal: AbortSignal,
+  ): Promise<ReadResult> {
+    const { held, fresh, source } = placed;
+    if (fresh || !held.session.isAuthorityLost(error) || held.denied.has(source.key)) throw error;
+    const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
+    try {
+      return {
+        ...(await this.#fetch({ ...placed, held: renewed, fresh: true }, undefined, signal)),
+        from: 'backend',
+      };
+    } catch (thrown) {
+      const second = toKeymountError(thrown);
+      if (renewed.session.isAuthorityLost(second)) renewed.denied.add(source.key);
+      throw second;
+    }
   }
 }
 
-function isLost({ session }: Held, outcome: ReadOutcome | undefined): boolean {
-  return outcome !== undefined && 'error' in outcome && session.isAuthorityLost(outcome.error);
-}
-
-function mayHelp(held: Held, source: Source, outcome: ReadOutcome | undefined): boolean {
-  return isLost(held, outcome) && !held.denied.has(sourceKey(source));
-}
+const refusals: ReadonlySet<string> = new Set(['secret-denied', 'secret-missing', 'secret-deleted', 'login-denied']);

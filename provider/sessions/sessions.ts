@@ -1,89 +1,132 @@
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { BackendDeps, Login, Session } from '../backends/backend.ts';
 import { type PodTokens, tokenMissing } from '../kube/pod-token.ts';
-import type { Access } from '../plan/plan.ts';
+import type { Source } from '../plan/plan.ts';
 import { Flights } from '../util/flight.ts';
 import type { Caller } from './caller.ts';
 import type { Connection } from './connections.ts';
+import { type SessionKeys, sessionKeys } from './session-key.ts';
 
 /** A session in use, and what is known of it. */
 export interface Held {
+  /** Unique in this process. */
+  readonly id: number;
   readonly session: Session;
-  /** Reads that a session newer than the refusal was refused as well: no login helps them. */
+  /** Whose it is: all pods of a ServiceAccount, or one pod. */
+  readonly scope: 'serviceAccount' | 'pod';
+  /** When it is over, in milliseconds of the clock. */
+  readonly ends: number;
+  /** Keys of sources that were refused to a session newer than the refusal before: no login helps them. */
   readonly denied: Set<string>;
+  /** Keys of its sources in the cache. */
+  readonly secrets: Set<string>;
+}
+
+/** Who wants a session for what. */
+export interface Wish {
+  readonly connection: Connection;
+  /** Any source of the access. */
+  readonly source: Source;
+  readonly caller: Caller;
+  /** Never one that is shared with other pods. */
+  readonly ownOnly?: boolean;
+}
+
+export interface SessionsOptions {
+  readonly deps: BackendDeps;
+  readonly podTokens: PodTokens | undefined;
+  /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
+  readonly maxAge: number;
+  readonly onEnd: (held: Held) => void;
+  /** Sessions kept, 20,000 unless told. */
+  readonly max?: number;
 }
 
 /** A session is not used for the last bit of its life: what it reads must still be answered. */
 const margin = 2_000;
 
-/** The sessions of all pods: one for each connection, role, audience and pod. Logins are shared; the oldest unused ones go. */
+/**
+ * The sessions of all pods. Logins are shared by those who may share what comes of them; no session is renewed, it ends with its
+ * token or after `maxAge`. The least recently used ones go.
+ */
 export class Sessions {
-  readonly #deps: BackendDeps;
-  readonly #podTokens: PodTokens | undefined;
+  readonly #options: SessionsOptions;
   readonly #held: LRUCache<string, Held>;
-  readonly #logins = new Flights<Held>();
+  readonly #logins = new Flights<{ held: Held; key: string }>();
+  /** What logins turned out to be: a mount's name does not say whether it is of the kubernetes or the jwt method. */
+  readonly #scopes = new LRUCache<string, Held['scope']>({ max: 1000 });
+  #lastId = 0;
 
-  constructor(deps: BackendDeps, podTokens: PodTokens | undefined, max = 10_000) {
-    this.#deps = deps;
-    this.#podTokens = podTokens;
-    this.#held = new LRUCache({ max, dispose: ({ session }) => session.close() });
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#held = new LRUCache({ max: options.max ?? 20_000, dispose: (held) => this.#end(held) });
   }
 
   get size(): number {
     return this.#held.size;
   }
 
-  /** A session that is there, or a new one; `fresh` says that it was made for this call. */
-  async get(
-    connection: Connection,
-    access: Access,
-    caller: Caller,
-    signal: AbortSignal,
-  ): Promise<{ held: Held; fresh: boolean }> {
-    const key = sessionKey(connection, access, caller);
-    const held = this.#held.get(key);
-    if (held !== undefined && !this.#isOver(held.session)) return { held, fresh: false };
-    return { held: await this.#login(key, connection, access, caller, signal), fresh: true };
+  /** A session that is there, or a new one; `fresh` says that it was made for this wish. */
+  async get(wish: Wish, signal: AbortSignal): Promise<{ held: Held; fresh: boolean }> {
+    const keys = sessionKeys(wish.connection, wish.source, wish.caller);
+    const shared = wish.ownOnly || keys.account === undefined ? undefined : this.#usable(keys.account);
+    const held = shared ?? this.#usable(keys.pod);
+    if (held !== undefined && !(wish.ownOnly && held.scope !== 'pod')) return { held, fresh: false };
+    return { held: await this.#login(wish, keys, signal), fresh: true };
   }
 
   /** A new session in place of one that lost its authority. Callers who lost the same one share the login. */
-  async replace(
-    lost: Held,
-    connection: Connection,
-    access: Access,
-    caller: Caller,
-    signal: AbortSignal,
-  ): Promise<Held> {
-    const key = sessionKey(connection, access, caller);
-    const current = this.#held.get(key);
+  async replace(lost: Held, wish: Wish, signal: AbortSignal): Promise<Held> {
+    const keys = sessionKeys(wish.connection, wish.source, wish.caller);
+    const key = lost.scope === 'serviceAccount' ? keys.account : keys.pod;
+    const current = key === undefined ? undefined : this.#usable(key);
     if (current !== undefined && current !== lost) return current;
-    return await this.#login(key, connection, access, caller, signal);
+    return await this.#login({ ...wish, ownOnly: lost.scope === 'pod' }, keys, signal);
   }
 
   close(): void {
     this.#held.clear();
   }
 
-  #isOver({ expires }: Session): boolean {
-    return expires !== undefined && expires - margin <= this.#deps.clock.now();
+  #usable(key: string): Held | undefined {
+    const held = this.#held.get(key);
+    if (held === undefined || held.ends - margin > this.#options.deps.clock.now()) return held;
+    this.#held.delete(key);
+    return undefined;
   }
 
-  #login(key: string, connection: Connection, access: Access, caller: Caller, signal: AbortSignal): Promise<Held> {
-    return this.#logins.run(key, signal, async (shared) => {
-      const session = await connection.backend.connect(
-        connection.settings,
-        this.#loginOf(access, caller),
-        this.#deps,
-        shared,
-      );
-      const held = { session, denied: new Set<string>() };
-      this.#held.set(key, held);
-      return held;
-    });
+  async #login(wish: Wish, keys: SessionKeys, signal: AbortSignal): Promise<Held> {
+    const own = wish.ownOnly || keys.account === undefined || this.#scopes.get(keys.login) === 'pod';
+    const start = (shared: AbortSignal) => this.#connect(wish, keys, shared);
+    const first = await this.#logins.run(own ? keys.pod : (keys.account ?? keys.pod), signal, start);
+    if (first.held.scope === 'serviceAccount' || first.key === keys.pod) return first.held;
+    // The login turned out to be another pod's own.
+    return (await this.#logins.run(keys.pod, signal, start)).held;
   }
 
-  #loginOf({ role, audience }: Access, caller: Caller): Login {
+  async #connect(wish: Wish, keys: SessionKeys, signal: AbortSignal): Promise<{ held: Held; key: string }> {
+    const { connection, caller, ownOnly } = wish;
+    const { deps, maxAge } = this.#options;
+    const session = await connection.backend.connect(connection.settings, this.#loginOf(wish), deps, signal);
+    const { serviceAccountUid } = session;
+    const isAccounts = serviceAccountUid !== undefined && serviceAccountUid === caller.identity.serviceAccountUid;
+    if (keys.account !== undefined) this.#scopes.set(keys.login, isAccounts ? 'serviceAccount' : 'pod');
+    const scope = isAccounts && !ownOnly && keys.account !== undefined ? 'serviceAccount' : 'pod';
+    const key = scope === 'serviceAccount' ? (keys.account ?? keys.pod) : keys.pod;
+    const ends = Math.min(session.expires ?? Number.POSITIVE_INFINITY, deps.clock.now() + maxAge);
+    const held: Held = { id: ++this.#lastId, session, scope, ends, denied: new Set(), secrets: new Set() };
+    this.#held.set(key, held);
+    return { held, key };
+  }
+
+  #end(held: Held): void {
+    this.#options.onEnd(held);
+    held.session.close();
+  }
+
+  #loginOf({ source, caller }: Wish): Login {
+    const { role, audience } = source.access;
+    const { podTokens } = this.#options;
     return {
       identity: caller.identity,
       role,
@@ -92,9 +135,9 @@ export class Sessions {
       token: async (wanted, signal) => {
         const sent = caller.tokens.get(wanted);
         if (sent !== undefined) return sent;
-        if (this.#podTokens === undefined) throw tokenMissing(wanted, sentAudiences(caller));
+        if (podTokens === undefined) throw tokenMissing(wanted, sentAudiences(caller));
         // Like the Go provider: without an audience in the class, the API server's own is asked for.
-        return await this.#podTokens.get(caller.identity, { driver: wanted, request: audience }, signal);
+        return await podTokens.get(caller.identity, { driver: wanted, request: audience }, signal);
       },
     };
   }
@@ -103,24 +146,4 @@ export class Sessions {
 function sentAudiences({ tokens }: Caller): string {
   if (tokens.size === 0) return 'it sent none at all';
   return `it sent only ${[...tokens.keys()].map((name) => JSON.stringify(name)).join(', ')}`;
-}
-
-/**
- * What a session belongs to. An unproven pod gets only what it logged in for itself, with the very token that it shows; anybody
- * can write another pod's uid into attributes.
- */
-function sessionKey(
-  connection: Connection,
-  { role, audience }: Access,
-  { identity, tokens, publishSecrets }: Caller,
-): string {
-  const shown = identity.proven ? [] : [...tokens].map(([name, token]) => [name, token.reveal()]);
-  const secrets = [...publishSecrets].map(([name, value]) => [name, value.reveal()]);
-  const proof = shown.length + secrets.length === 0 ? '' : hash(JSON.stringify([shown, secrets]));
-  const { namespace, serviceAccount, serviceAccountUid, podUid } = identity;
-  return JSON.stringify([connection.key, role, audience, namespace, serviceAccount, serviceAccountUid, podUid, proof]);
-}
-
-function hash(text: string): string {
-  return createHash('sha256').update(text).digest('base64');
 }

@@ -90,6 +90,17 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
     openbao: versionKey('openbao-csi-provider-hmac-key', 'openbao'),
     keymount: versionKey('keymount-version-key', 'keymount'),
   },
+  refreshInterval: {
+    kind: duration(0),
+    default: 60_000,
+    about:
+      'How long a secret that was read is served from memory where its class sets no `refreshInterval`. `0`: every Mount reads.',
+  },
+  sessionMaxAge: {
+    kind: duration(10_000),
+    default: 3_600_000,
+    about: 'After this time a pod logs in again even if its token lives longer, so that changed roles take effect.',
+  },
   limits: {
     mounts: {
       kind: whole(1, 100_000),

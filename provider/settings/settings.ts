@@ -27,6 +27,10 @@ export interface Settings {
     readonly openbao: string;
     readonly keymount: string;
   };
+  /** Milliseconds for which a secret that was read is served from memory, where its class says nothing; 0: every Mount reads. */
+  readonly refreshInterval: number;
+  /** Milliseconds after which a pod logs in again, whatever its token's life: changed roles take effect then. */
+  readonly sessionMaxAge: number;
   readonly limits: {
     /** Mounts in flight; one more is answered RESOURCE_EXHAUSTED. */
     readonly mounts: number;

@@ -1,5 +1,12 @@
 import type { Clock } from './clock.ts';
 
+const ends = new WeakMap<AbortSignal, number>();
+
+/** When the signal of a Deadline will abort, in milliseconds of the clock: no wait should begin that cannot end before. */
+export function deadlineOf(signal: AbortSignal): number {
+  return ends.get(signal) ?? Number.POSITIVE_INFINITY;
+}
+
 /** Deadline and cancellation of a call as one signal. */
 export interface Deadline {
   readonly signal: AbortSignal;
@@ -13,6 +20,7 @@ export interface Deadline {
 export function startDeadline(clock: Clock, at: number, reason: () => unknown): Deadline {
   const done = new AbortController();
   const over = new AbortController();
+  ends.set(over.signal, at);
   const left = at - clock.now();
   if (left <= 0) over.abort(reason());
   else

@@ -1,7 +1,7 @@
 /** What a text must be that `parseDuration` takes, for messages: `must be ${durationForm}`. */
 export const durationForm = 'a duration like 10s, 1m30s, 500ms, 2h or 0';
 
-const form = /^(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?$/;
+const form = /^(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?$/;
 
 /**
  * A duration in milliseconds: `2h`, `1m30s`, `500ms`, or a bare `0`. Units go from large to small, each at most once, whole

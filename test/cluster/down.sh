@@ -37,7 +37,12 @@ if [ -f "$CLUSTER_STATE/bridge" ]; then ip link delete "$(cat "$CLUSTER_STATE/br
 if [ -f "$CLUSTER_STATE/sysctl" ]; then
   while IFS='=' read -r path value; do echo "$value" >"$path" || true; done <"$CLUSTER_STATE/sysctl"
 fi
-if [ -f "$CLUSTER_STATE/made" ]; then xargs rmdir <"$CLUSTER_STATE/made" || true; fi
+if [ -f "$CLUSTER_STATE/made" ]; then
+  while read -r path; do
+    # Removing a folder would take away what another cluster has mounted on it.
+    grep -qsF " $path " /proc/[0-9]*/mountinfo || rmdir "$path" || true
+  done <"$CLUSTER_STATE/made"
+fi
 if [ -n "${KEEP_LOGS:-}" ]; then
   find "$CLUSTER_STATE" -mindepth 1 -maxdepth 1 ! -name logs -exec rm -rf --one-file-system {} +
 else

@@ -7,7 +7,6 @@ import { freePort } from '../lab/free-port.ts';
 import type { Cluster, KubeObject } from './cluster.ts';
 import type { ClusterBao } from './openbao.ts';
 
-const manifest = fileURLToPath(new URL('../../manifests/install.yaml', import.meta.url));
 const main = fileURLToPath(new URL('../../provider/main.ts', import.meta.url));
 
 /**
@@ -36,10 +35,13 @@ export async function startKeymount(cluster: Cluster, bao: ClusterBao): Promise<
 
 /** keymount's namespace, ServiceAccount and RBAC as manifests/install.yaml has them. */
 export async function installRights(cluster: Cluster): Promise<void> {
-  const documents = parseAllDocuments(await readFile(manifest, 'utf8')).map(
-    (document) => document.toJS() as KubeObject,
-  );
-  await cluster.apply(...documents.filter(({ kind }) => kind !== 'DaemonSet'));
+  await cluster.apply(...(await readManifest()).filter(({ kind }) => kind !== 'DaemonSet'));
+}
+
+/** The objects of manifests/install.yaml. */
+export async function readManifest(): Promise<KubeObject[]> {
+  const text = await readFile(fileURLToPath(new URL('../../manifests/install.yaml', import.meta.url)), 'utf8');
+  return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
 }
 
 function kubeconfigOf({ apiServer, apiServerCa }: Cluster, token: string): object {

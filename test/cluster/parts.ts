@@ -6,19 +6,19 @@ import { join } from 'node:path';
 export const cache = process.env['CLUSTER_CACHE'] ?? join(homedir(), '.cache/csi-cluster');
 
 const built = ['kube', 'secrets-store-csi-driver', 'registrar', 'manifests', 'busybox.tar'];
-const commands = ['containerd', 'runc', 'ip', 'nsenter', 'unshare', 'openssl'];
-const build = 'run test/cluster/build.sh (Debian and Go; about 10 minutes the first time)';
+const installed = ['containerd', 'runc', 'ip', 'nsenter', 'unshare', 'openssl'];
 
-/** What this machine lacks for a cluster, each with how to get it; empty: nothing. */
-export function missingParts(): string[] {
-  if (process.platform !== 'linux') return ['Linux: the cluster is a real node'];
+/** What this machine lacks for a cluster and how to get it; undefined: nothing. */
+export function missingParts(): string | undefined {
+  if (process.platform !== 'linux') return 'Linux, for a node of its own';
+  if (process.getuid?.() !== 0) return 'root: kubelet mounts volumes and makes network devices';
   const missing = [
-    ...built.filter((part) => !existsSync(join(cache, part))).map((part) => `${join(cache, part)}: ${build}`),
-    ...commands.filter((command) => !onPath(command)).map((command) => `${command}: ${build}`),
+    ...built.map((part) => join(cache, part)).filter((file) => !existsSync(file)),
+    ...installed.filter((command) => !onPath(command)),
+    ...['/usr/lib/cni/bridge'].filter((file) => !existsSync(file)),
   ];
-  if (!existsSync('/usr/lib/cni/bridge')) missing.push(`/usr/lib/cni/bridge: ${build}`);
-  if (process.getuid?.() !== 0) missing.push('root: kubelet mounts volumes and makes network devices');
-  return missing;
+  if (missing.length === 0) return undefined;
+  return `${missing.join(', ')}: run test/cluster/build.sh (Debian and Go; about 10 minutes the first time)`;
 }
 
 function onPath(command: string): boolean {

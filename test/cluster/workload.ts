@@ -13,6 +13,12 @@ export interface ClassText {
 export const namespace = 'shop';
 export const serviceAccount = 'app';
 
+/** What the pods need besides their classes. */
+export const surroundings: KubeObject[] = [
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace } },
+];
+
 export const objects = `
 - objectName: "db-username"
   secretPath: "secret/data/database/config"

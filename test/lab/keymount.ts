@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { accepts } from './accepts.ts';
 import { type Child, startChild, untilReady } from './child-process.ts';
 import { freePort } from './free-port.ts';
 import { answers } from './http-json.ts';
@@ -17,7 +18,7 @@ export interface Keymount {
   readonly http: string;
   readonly socketFolder: string;
   readonly stateFolder: string;
-  /** Milliseconds from the start of the process until its sockets were there. */
+  /** Milliseconds from the start of the process until vault.sock accepted connections. */
   readonly startedAfter: number;
   stop(): Promise<void>;
 }
@@ -38,7 +39,7 @@ export interface KeymountOptions {
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Starts `keymount serve` with sockets and state in scratch folders, and waits until vault.sock is there. */
+/** Starts `keymount serve` with sockets and state in scratch folders, and waits until vault.sock accepts connections. */
 export async function startKeymount(options: KeymountOptions = {}): Promise<Keymount> {
   const { env = {}, args = [], nodeFlags = [], program = 'provider/main.ts' } = options;
   const folder = scratchFolder('km');
@@ -65,7 +66,7 @@ export async function startKeymount(options: KeymountOptions = {}): Promise<Keym
     { cwd: repository, env: { PATH: process.env['PATH'] ?? '', ...env } },
   );
   const socket = (name: SocketName) => `${socketFolder}/${name}.sock`;
-  await untilReady(child, 'keymount', async () => existsSync(socket('vault')));
+  await untilReady(child, 'keymount', () => accepts(socket('vault')));
   const startedAfter = performance.now() - start;
   await untilReady(child, 'keymount', () => answers(http));
   return {

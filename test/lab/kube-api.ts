@@ -140,7 +140,8 @@ async function serve(api: KubeApiServer, request: IncomingMessage, response: Ser
     return;
   }
   const known = request.headers.authorization === `Bearer ${api.token}`;
-  const answer = fault ?? (known ? answerKubeCall(api, call, Buffer.concat(chunks).toString('utf8')) : unauthorized);
+  const body = Buffer.concat(chunks).toString('utf8');
+  const answer = fault ?? (known ? answerKubeCall(api, call, request.headers.accept ?? '*/*', body) : unauthorized);
   response.writeHead(answer.status, { 'content-type': 'application/json' });
   response.end(JSON.stringify('body' in answer ? answer.body : statusObject(answer)));
 }

@@ -49,11 +49,11 @@ export interface KubeFailure {
 type Answer = { status: number; body: unknown } | KubeFailure;
 
 /** `call` is `METHOD /path`. */
-export function answerKubeCall(objects: KubeObjects, call: string, body: string): Answer {
+export function answerKubeCall(objects: KubeObjects, call: string, accept: string, body: string): Answer {
   const [method, url] = call.split(' ') as [string, string];
   const parts = url.slice(1).split('/').map(decodeURIComponent);
   const kind = parts[4];
-  if (call === 'GET /openid/v1/jwks') return { status: 200, body: objects.issuer.jwks };
+  if (call === 'GET /openid/v1/jwks') return keySet(objects, accept);
   if (parts[0] !== 'api' || parts[1] !== 'v1') return notFound('the server could not find the requested resource');
   if (parts[2] === 'nodes') return named(objects.nodes, parts[3] ?? '', 'nodes');
   const [namespace, name] = [parts[3] ?? '', parts[5] ?? ''];
@@ -68,6 +68,12 @@ export function answerKubeCall(objects: KubeObjects, call: string, body: string)
   if (kind === 'serviceaccounts' && parts[6] === 'token') return issueToken(objects, key, body);
   if (kind === 'serviceaccounts' && method === 'GET') return named(objects.serviceAccounts, key, 'serviceaccounts');
   return notFound('the server could not find the requested resource');
+}
+
+/** A real API server has the key set as `application/jwk-set+json` only. */
+function keySet(objects: KubeObjects, accept: string): Answer {
+  if (/application\/jwk-set\+json|\*\/\*/.test(accept)) return { status: 200, body: objects.issuer.jwks };
+  return { status: 406, reason: 'NotAcceptable', message: '406: Not Acceptable' };
 }
 
 function createSecret(objects: KubeObjects, namespace: string, body: string): Answer {
@@ -88,7 +94,10 @@ function issueToken(objects: KubeObjects, account: string, body: string): Answer
   const [namespace, serviceAccount] = account.split('/');
   const pod = objects.pods.get(`${namespace}/${boundObjectRef.name}`);
   if (pod === undefined) return notFound(`pods "${boundObjectRef.name}" not found`);
-  if (pod.serviceAccount !== serviceAccount) return notFound(`serviceaccounts "${serviceAccount}" not found`);
+  if (pod.serviceAccount !== serviceAccount) {
+    const message = `cannot bind token for serviceaccount "${serviceAccount}" to pod running with different serviceaccount name.`;
+    return { status: 400, reason: 'BadRequest', message };
+  }
   if (pod.uid !== boundObjectRef.uid) {
     const message = `the UID in the bound object reference (${boundObjectRef.uid}) does not match the UID in record`;
     return { status: 409, reason: 'Conflict', message };

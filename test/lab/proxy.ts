@@ -19,7 +19,7 @@ export interface Fault {
 }
 
 /** A counting, slow or failing http proxy between a provider and OpenBao, in the test's own process. */
-export interface Proxy {
+export interface LabProxy {
   readonly address: string;
   /** Requests since the last `reset`, by `METHOD /path` without the query, in order of arrival. */
   counts(): Record<string, number>;
@@ -36,7 +36,7 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startProxy(target: string): Promise<LabProxy> {
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
   const sockets = new Set<Socket>();
   const arrivals: string[] = [];
@@ -65,11 +65,7 @@ export async function startProxy(target: string): Promise<Proxy> {
   return {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     counts: () =>
-      Object.fromEntries(
-        Map.groupBy(arrivals, (line) => line)
-          .entries()
-          .map(([line, all]) => [line, all.length]),
-      ),
+      Object.fromEntries([...Map.groupBy(arrivals, (line) => line)].map(([line, all]) => [line, all.length])),
     count: (pattern) => arrivals.filter((line) => pattern === undefined || pattern.test(line)).length,
     connections: () => connections,
     highWater: () => highWater,

@@ -1,9 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+const defaultFolder = fileURLToPath(new URL('../../.cache/tools', import.meta.url));
+
 /** The folder that `hack/tools.sh` fills. */
-export const toolsFolder =
-  process.env['KEYMOUNT_TOOLS'] || fileURLToPath(new URL('../../.cache/tools', import.meta.url));
+export function toolsFolder(): string {
+  return process.env['KEYMOUNT_TOOLS'] || defaultFolder;
+}
 
 /** Programs by name, each with its place below the tools folder. */
 const places = {
@@ -36,7 +39,7 @@ export function requires(...names: Tool[]): { skip: string | false } {
 }
 
 function pathOf(name: Tool): string {
-  return `${toolsFolder}/${places[name]}`;
+  return `${toolsFolder()}/${places[name]}`;
 }
 
 function isThere(name: Tool): boolean {
@@ -49,5 +52,5 @@ function isThere(name: Tool): boolean {
 }
 
 function advice(missing: Tool[]): string {
-  return `${missing.join(', ')} not found below ${toolsFolder}: run hack/tools.sh`;
+  return `${missing.join(', ')} not found below ${toolsFolder()}: run hack/tools.sh`;
 }

@@ -15,12 +15,17 @@ export function createFileBackend(): Backend<FileConnection, FileRef> {
     connectionSchema: fileConnection,
     scopeOf: () => 'pod',
     identityOf: ({ trustDriver }) => (trustDriver ? 'driver' : 'admin'),
+    // A look at a file costs nothing, and its content is kept by the store.
+    refreshInterval: 0,
     parseRef: parseFileRef,
     connect: async ({ path }, _login, { clock }) => {
       const store = stores.get(path) ?? openStore(path, clock);
       stores.set(path, store);
       return {
         expires: undefined,
+        serviceAccountUid: undefined,
+        // The rules are asked for each pod; what is parsed once is shared below, in the store.
+        isShareable: async () => false,
         read: (refs, signal) => refs.map(({ address }) => store.read(address, signal)),
         isAuthorityLost: () => false,
         close: () => {},

@@ -31,30 +31,32 @@ interface Entry {
 /** File times advance in steps: 10 ms at worst on Linux' own file systems, 2 s on FAT. Milliseconds. */
 const timeStep = 2_000;
 const cachedBytes = 16 * 1024 * 1024;
-/** A swap or a write that comes between costs one; several in a row are no accident. */
-const tries = 8;
+/** What an entry costs beside its content. */
+const overhead = 1_024;
+/** A swap or a write that comes between costs one, well below a millisecond. */
+const tries = 50;
+/** So often must a secret or the store be absent to be missing. */
+const looks = 4;
 
 /** `root` is the absolute path of the directory. */
 export function openStore(root: string, clock: Clock): Store {
   const entries = new LRUCache<string, Entry>({ max: 4_096, maxSize: cachedBytes });
 
+  /** undefined: something changed meanwhile. */
   async function attempt(address: string): Promise<Secret | undefined> {
     const found = await locate(root, address);
     if (found === undefined) return undefined;
     const known = entries.get(address);
-    if (known?.settled && known.realPath === found.realPath && sameContent(known.stats, found.stats))
+    if (known?.settled && known.realPath === found.realPath && sameContent(known.stats, found.stats)) {
       return known.secret;
+    }
     const startedAt = clock.now();
     const content = await readRegularFile(found.realPath, found.file);
     if (content === undefined) return undefined;
-    const version = versionOf(content.bytes);
-    const secret =
-      known?.file === found.file && known.secret.version === version
-        ? known.secret
-        : toSecret(content.bytes, version, found);
+    const secret = toSecret(content.bytes, found, known);
     const { stats } = content;
     const entry = { file: found.file, realPath: found.realPath, stats, settled: isSettled(stats, startedAt), secret };
-    entries.set(address, entry, { size: content.bytes.byteLength + 1_024 });
+    entries.set(address, entry, { size: secret.size + overhead });
     return secret;
   }
 
@@ -66,8 +68,7 @@ export function openStore(root: string, clock: Clock): Store {
           const secret = await attempt(address);
           if (secret !== undefined) return secret;
         } catch (error) {
-          // A look may fall into the moment of a swap; an `optional` file must not vanish for that.
-          if (i > 0 || !(error instanceof KeymountError) || error.code !== 'secret-missing') throw error;
+          if (i >= looks || !maySwap(error)) throw error;
         }
       }
       const hint = 'write a new file and rename it into place';
@@ -84,11 +85,22 @@ export function isSettled(stats: Pick<BigIntStats, 'ctimeNs'>, readAt: number): 
   return readAt - Number(stats.ctimeNs / 1_000_000n) > timeStep;
 }
 
+/**
+ * A path is walked link by link, and a look that falls into the swap of a volume finds the removed directory. An `optional` file
+ * must not vanish for that.
+ */
+function maySwap(error: unknown): boolean {
+  return error instanceof KeymountError && (error.code === 'secret-missing' || error.code === 'backend-unreachable');
+}
+
 /** By content, without a key: equal on every node. For comparing only; what a pod's status shows is keyed (docs/versions.md). */
 function versionOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 }
 
-function toSecret(bytes: Uint8Array, version: string, { format, file }: Found): Secret {
-  return format === 'bytes' ? { bytes, version } : { keys: parseKeys(bytes, format, file), version };
+/** The secret of these bytes, the known one where they are the same. */
+function toSecret(bytes: Uint8Array, { format, file }: Found, known: Entry | undefined): Secret {
+  const facts = { version: versionOf(bytes), size: bytes.byteLength };
+  if (known?.file === file && known.secret.version === facts.version) return known.secret;
+  return format === 'bytes' ? { bytes, ...facts } : { keys: parseKeys(bytes, format, file), ...facts };
 }

@@ -14,6 +14,8 @@ export function hintPath(path: string, reply: Reply, found: Found | undefined): 
     return saysKv2(reply) && rest.length > 0 ? meant(`${first}/`, 'data/', rest.join('/'), '2') : undefined;
   }
   const rest = path.slice(mount.path.length);
+  // Only a CLI path becomes this: `data/` is put in by itself there.
+  if (mount.engine === 'kv2' && rest.startsWith('data/data/')) return meant(mount.path, '', rest.slice(10), '2');
   if (mount.engine === 'kv2' && !/^(?:data|metadata|subkeys|config)(?:\/|$)/.test(rest))
     return meant(mount.path, 'data/', rest, '2');
   if (mount.engine === 'kv1' && rest.startsWith('data/')) return meant(mount.path, '', rest.slice('data/'.length), '1');

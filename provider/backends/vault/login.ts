@@ -15,6 +15,8 @@ export interface Authority {
   readonly expires: number | undefined;
   /** The role that it came from, for messages. */
   readonly role: string | undefined;
+  /** Whom the `kubernetes` method says that it logged in. The `jwt` method says nothing of the kind. */
+  readonly serviceAccountUid: string | undefined;
 }
 
 /** Milliseconds after which the token file is read again. */
@@ -31,7 +33,8 @@ export async function logIn(
   const { auth } = connection;
   const started = clock.now();
   if (auth.method === 'token-file') {
-    return { token: await readTokenFile(auth.path), expires: started + tokenFileAge, role: undefined };
+    const token = await readTokenFile(auth.path);
+    return { token, expires: started + tokenFileAge, role: undefined, serviceAccountUid: undefined };
   }
   const attempt = await prepare(auth, login, client, signal);
   const question: LoginQuestion = {
@@ -49,8 +52,8 @@ export async function logIn(
     signal,
   );
   if (reply.status !== 200) throw explainLogin(reply, question);
-  const { token, ttl } = tokenOf(reply, question);
-  return { token, expires: ttl === 0 ? undefined : started + ttl * 1000, role: attempt.role };
+  const { token, ttl, serviceAccountUid } = tokenOf(reply, question);
+  return { token, expires: ttl === 0 ? undefined : started + ttl * 1000, role: attempt.role, serviceAccountUid };
 }
 
 interface Attempt {
@@ -110,7 +113,10 @@ async function withAppRole(mount: string, login: Login, client: VaultClient, sig
   return { mount, role: undefined, audience: undefined, body, secrets: [roleId, secretId ?? ''] };
 }
 
-function tokenOf({ body }: Reply, question: LoginQuestion): { token: string; ttl: number } {
+function tokenOf(
+  { body }: Reply,
+  question: LoginQuestion,
+): Pick<Authority, 'token' | 'serviceAccountUid'> & { ttl: number } {
   const auth = ownKey(jsonObjectOf(body) ?? {}, 'auth');
   if (!isJsonObject(auth)) {
     throw loginFailed(question, 'the answer has no auth part', 'the address may be that of something else than Vault');
@@ -122,7 +128,13 @@ function tokenOf({ body }: Reply, question: LoginQuestion): { token: string; ttl
   // It becomes a header, so nothing but visible ASCII may be in it.
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
     throw loginFailed(question, 'the answer has no usable client_token');
-  return { token, ttl: Math.max(0, toInteger(ownKey(auth, 'lease_duration')) ?? 0) };
+  const metadata = ownKey(auth, 'metadata');
+  const uid = isJsonObject(metadata) ? ownKey(metadata, 'service_account_uid') : undefined;
+  return {
+    token,
+    ttl: Math.max(0, toInteger(ownKey(auth, 'lease_duration')) ?? 0),
+    serviceAccountUid: typeof uid === 'string' && uid !== '' ? uid : undefined,
+  };
 }
 
 async function readTokenFile(path: string): Promise<string> {

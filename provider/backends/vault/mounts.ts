@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Reply } from '../../net/request.ts';
 import { Flights } from '../../util/flight.ts';
 import { isJsonObject, ownKey } from '../../util/json.ts';
@@ -9,50 +10,66 @@ export interface Mount {
   /** With its final slash: `kv/`, `team/kv/`. */
   readonly path: string;
   readonly engine: Engine;
+  /** As the server names it: `kv`, `database`, `pki`. */
+  readonly type: string;
 }
 
 /** What is known of a path: its mount, or the reply that told us nothing. */
 export type Found = { readonly mount: Mount } | { readonly reply: Reply };
 
-/** Asks the server; `target` is a path below `/v1/`. */
-export type Ask = (target: string, signal: AbortSignal) => Promise<Reply>;
+/** Asks the server with somebody's token; `target` is a path below `/v1/`. */
+export type Ask = (target: string, token: string, signal: AbortSignal) => Promise<Reply>;
 
-/** The mounts that one session may see, asked for once each. */
+/** Milliseconds for which a mount is taken for what it was. */
+const knownFor = 300_000;
+
+/**
+ * The mounts of one connection, asked for by whoever needs one first. What a mount is, is the same for everybody; who may read
+ * there, the server says at each read.
+ */
 export class Mounts {
   readonly #ask: Ask;
-  readonly #known = new Map<string, Mount>();
-  readonly #flights = new Flights<{ path: string; found: Found }>();
+  readonly #now: () => number;
+  readonly #known = new LRUCache<string, { mount: Mount; until: number }>({ max: 500 });
+  readonly #flights = new Flights<{ path: string; token: string; found: Found }>();
 
-  constructor(ask: Ask) {
+  constructor(ask: Ask, now: () => number) {
     this.#ask = ask;
+    this.#now = now;
   }
 
   /** The mount of a path (decoded, below `/v1/`). Of paths that begin alike the first may answer for all. */
-  async find(path: string, signal: AbortSignal): Promise<Found> {
+  async find(path: string, token: string, signal: AbortSignal): Promise<Found> {
     const mount = this.#lookUp(path);
     if (mount !== undefined) return { mount };
     const [first = ''] = path.split('/', 1);
     const flight = await this.#flights.run(first, signal, async (shared) => ({
       path,
-      found: await this.#request(path, shared),
+      token,
+      found: await this.#request(path, token, shared),
     }));
-    const answersUs = flight.path === path || ('mount' in flight.found && path.startsWith(flight.found.mount.path));
-    return answersUs ? flight.found : await this.#request(path, signal);
+    const isOurs = flight.path === path && flight.token === token;
+    // Somebody else's refusal is none of ours.
+    if (isOurs || ('mount' in flight.found && path.startsWith(flight.found.mount.path))) return flight.found;
+    return await this.#request(path, token, signal);
   }
 
   /** Mounts never nest, so at most one is a prefix. */
   #lookUp(path: string): Mount | undefined {
-    for (const mount of this.#known.values()) if (path.startsWith(mount.path)) return mount;
+    for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+      const known = this.#known.get(path.slice(0, slash + 1));
+      if (known !== undefined && known.until > this.#now()) return known.mount;
+    }
     return undefined;
   }
 
   /** https://developer.hashicorp.com/vault/api-docs/system/internal-ui-mounts#get-single-mount-details */
-  async #request(path: string, signal: AbortSignal): Promise<Found> {
-    const reply = await this.#ask(`sys/internal/ui/mounts/${encodePath(path)}`, signal);
+  async #request(path: string, token: string, signal: AbortSignal): Promise<Found> {
+    const reply = await this.#ask(`sys/internal/ui/mounts/${encodePath(path)}`, token, signal);
     const mount = reply.status === 200 ? mountOf(reply) : undefined;
     // A mount within a child namespace is named without that namespace: nothing can be built on it.
     if (mount === undefined || !path.startsWith(mount.path)) return { reply };
-    this.#known.set(mount.path, mount);
+    this.#known.set(mount.path, { mount, until: this.#now() + knownFor });
     return { mount };
   }
 }
@@ -66,5 +83,5 @@ function mountOf({ body }: Reply): Mount | undefined {
   if (typeof path !== 'string' || typeof type !== 'string' || !/^[^/].*\/$/.test(path)) return undefined;
   const version = isJsonObject(options) ? ownKey(options, 'version') : undefined;
   const isKv = type === 'kv' || type === 'generic';
-  return { path, engine: isKv ? (version === '2' ? 'kv2' : 'kv1') : 'api' };
+  return { path, engine: isKv ? (version === '2' ? 'kv2' : 'kv1') : 'api', type };
 }

@@ -17,10 +17,11 @@ import type { Lease, Secret } from '../backend.ts';
  */
 export type Engine = 'api' | 'kv1' | 'kv2';
 
-/** A reply of status 200 as a secret. `path` is for messages. Throws `backend-reply-invalid` and `secret-deleted`. */
-export function replyToSecret(reply: Reply, engine: Engine, path: string): Secret {
+/** A reply of status 200 as a secret. `path` is for messages, `now` in milliseconds of the clock. Throws `backend-reply-invalid` and `secret-deleted`. */
+export function replyToSecret(reply: Reply, engine: Engine, path: string, now: number): Secret {
   const body = parseBody(reply, path);
-  if (Buffer.isBuffer(body)) return { bytes: body, version: '' };
+  const size = reply.body.length;
+  if (Buffer.isBuffer(body)) return { bytes: body, version: '', size };
   const envelope = openEnvelope(body, path);
   const { data } = envelope;
   const kv2 = engine === 'kv1' ? undefined : asKv2(data);
@@ -30,9 +31,23 @@ export function replyToSecret(reply: Reply, engine: Engine, path: string): Secre
   return {
     keys: kv2?.keys ?? (engine === 'kv1' ? data : mergeNested(data)),
     reply: toGoSecret(envelope),
+    size,
     version: kv2 === undefined ? '' : String(toInteger(ownKey(kv2.metadata, 'version'))),
+    ...goodUntil(envelope, lease, now),
     ...(lease === undefined ? {} : { lease }),
   };
+}
+
+/** A static role says how long its password stays; what is leased is issued anew after two thirds of its life. */
+function goodUntil({ data }: Envelope, lease: Lease | undefined, now: number): Pick<Secret, 'goodUntil'> {
+  if (lease !== undefined && lease.duration > 0) return { goodUntil: now + (lease.duration * 2000) / 3 };
+  const ttl = isStaticRole(data) ? toInteger(ownKey(data, 'ttl')) : undefined;
+  return ttl === undefined ? {} : { goodUntil: now + ttl * 1000 };
+}
+
+/** What `database/static-creds` and its like answer. */
+function isStaticRole(data: JsonObject): boolean {
+  return Object.hasOwn(data, 'last_vault_rotation') && Object.hasOwn(data, 'ttl');
 }
 
 /** The JSON object of a body; undefined if it is none. */
@@ -124,8 +139,8 @@ function mergeNested(data: JsonObject): JsonObject {
 }
 
 /**
- * The reply as Go's api.Secret writes it, in its order. `request_id`, new at each read, is left empty: equal secrets must give
- * equal files.
+ * The reply as Go's api.Secret writes it, in its order. What is new at each read is blank, `request_id` and the `ttl` of a static
+ * role that counts down: equal secrets must give equal files.
  */
 function toGoSecret({ leaseId, leaseDuration, renewable, data, warnings, mountType }: Envelope): JsonObject {
   return {
@@ -133,7 +148,7 @@ function toGoSecret({ leaseId, leaseDuration, renewable, data, warnings, mountTy
     lease_id: leaseId,
     lease_duration: rawNumber(String(leaseDuration)),
     renewable,
-    data,
+    data: isStaticRole(data) ? { ...data, ttl: rawNumber('0') } : data,
     warnings,
     ...(mountType === '' ? {} : { mount_type: mountType }),
   };

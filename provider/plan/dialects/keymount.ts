@@ -1,4 +1,14 @@
-import { commonKeys, laterKeys, readDecode, readMode, shown } from '../common-keys.ts';
+import {
+  commonKeys,
+  type Freshness,
+  freshnessParameters,
+  laterKeys,
+  readClassFreshness,
+  readDecode,
+  readFreshness,
+  readMode,
+  shown,
+} from '../common-keys.ts';
 import { type FieldNames, Fields } from '../fields.ts';
 import { readObjects } from '../objects.ts';
 import { checkCollisions, checkPath } from '../outputs.ts';
@@ -6,7 +16,7 @@ import { checkParameterNames, type Parameters } from '../parameters.ts';
 import type { Access, Output, Plan, Source } from '../plan.ts';
 import { Problems } from '../problems.ts';
 import { toJson } from '../scalars.ts';
-import { Sources } from '../sources.ts';
+import { type NewSource, Sources } from '../sources.ts';
 
 const objectFields: FieldNames = {
   known: ['file', 'secret', 'request', ...commonKeys],
@@ -38,13 +48,14 @@ export function parseKeymountClass(parameters: Parameters): Plan {
   const problems = new Problems();
   const sources = new Sources();
   const outputs: Output[] = [];
-  const known = ['connection', 'role', 'audience', 'objects'];
+  const known = ['connection', 'role', 'audience', 'objects', ...freshnessParameters];
   checkParameterNames(parameters, known, { roleName: 'role', secrets: 'objects' }, problems);
+  const ofClass = readClassFreshness(parameters, problems);
   for (const fields of readObjects(parameters.get('objects'), 'file', objectFields, problems)) {
     const path = fields.text('file') ?? '';
     if (path === '') fields.error('file', 'is missing; it names the file');
     else checkPath(path, fields.place('file'), problems);
-    const source = readSource(fields, parameters, problems);
+    const source = readSource(fields, parameters, ofClass, problems);
     const key = fields.text('key');
     const mode = readMode(fields);
     outputs.push({
@@ -65,7 +76,7 @@ export function parseKeymountClass(parameters: Parameters): Plan {
   return { dialect: 'keymount', sources: sources.list, outputs, warnings: problems.warnings };
 }
 
-function readSource(fields: Fields, parameters: Parameters, problems: Problems): Source {
+function readSource(fields: Fields, parameters: Parameters, ofClass: Freshness, problems: Problems): NewSource {
   const address = fields.text('secret');
   if (address === undefined) fields.error('secret', 'is missing; it is the name of the secret in its store');
   const version = fields.text('version');
@@ -75,6 +86,7 @@ function readSource(fields: Fields, parameters: Parameters, problems: Problems):
     address: address ?? '',
     ...(version === undefined ? {} : { version }),
     ...(request === undefined ? {} : { request }),
+    ...readFreshness(fields, ofClass, version !== undefined),
     at: fields.at,
   };
 }

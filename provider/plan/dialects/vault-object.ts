@@ -1,12 +1,22 @@
 import type { Encoding } from '../../render/encoding.ts';
 import { goJson } from '../../render/json.ts';
 import type { JsonValue } from '../../util/json.ts';
-import { commonKeys, laterKeys, readDecode, readEncoding, readMode, shown } from '../common-keys.ts';
+import {
+  commonKeys,
+  type Freshness,
+  laterKeys,
+  readDecode,
+  readEncoding,
+  readFreshness,
+  readMode,
+  shown,
+} from '../common-keys.ts';
 import type { FieldNames, Fields } from '../fields.ts';
 import { checkPath } from '../outputs.ts';
-import type { Access, Output, Source } from '../plan.ts';
+import type { Access, Output } from '../plan.ts';
 import type { Problems } from '../problems.ts';
 import { toGoInteger, toJson } from '../scalars.ts';
+import type { NewSource } from '../sources.ts';
 import { normaliseSecretPath } from './vault-path.ts';
 
 /** The object fields of hashicorp/vault-csi-provider 1.7 and openbao-csi-provider 2.0, and the common keys. */
@@ -35,8 +45,9 @@ export const vaultFields: FieldNames = {
 export function readVaultObject(
   fields: Fields,
   access: Access,
+  ofClass: Freshness,
   problems: Problems,
-): { source: Source; output: Omit<Output, 'source'> } | undefined {
+): { source: NewSource; output: Omit<Output, 'source'> } | undefined {
   const objectName = fields.text('objectName') ?? '';
   const secretPath = fields.text('secretPath') ?? '';
   if (objectName === '') fields.error('objectName', 'is missing; it names the file');
@@ -58,6 +69,7 @@ export function readVaultObject(
       access: connection === undefined ? access : { ...access, connection: { kind: 'named', name: connection } },
       address,
       ...(plainRead ? {} : { request: { method, ...(args === undefined ? {} : { args }) } }),
+      ...readFreshness(fields, ofClass, /[?&]version=[1-9]/.test(address)),
       at: fields.at,
     },
     output: {

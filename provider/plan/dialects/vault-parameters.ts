@@ -1,3 +1,4 @@
+import { freshnessParameters } from '../common-keys.ts';
 import { checkParameterNames, type Parameters } from '../parameters.ts';
 import type { Access, DialectName, InlineSettings } from '../plan.ts';
 import type { Problems } from '../problems.ts';
@@ -17,7 +18,7 @@ const settingOf = {
 } as const;
 
 const skipVerify = 'SkipTLSVerify';
-const plainNames = ['roleName', 'audience', 'objects', 'connection'];
+const plainNames = ['roleName', 'audience', 'objects', 'connection', ...freshnessParameters];
 
 const mistakes: Record<string, string> = {
   vaultRole: 'roleName',

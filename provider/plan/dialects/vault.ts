@@ -1,3 +1,4 @@
+import { readClassFreshness } from '../common-keys.ts';
 import { readObjects } from '../objects.ts';
 import { checkCollisions } from '../outputs.ts';
 import type { Parameters } from '../parameters.ts';
@@ -13,9 +14,10 @@ export function parseVaultClass(dialect: 'vault' | 'openbao', parameters: Parame
   const sources = new Sources();
   const outputs: Output[] = [];
   const access = readVaultAccess(dialect, parameters, problems);
+  const ofClass = readClassFreshness(parameters, problems);
   checkStrayFields(parameters, problems);
   for (const fields of readObjects(parameters.get('objects'), 'objectName', vaultFields, problems)) {
-    const object = readVaultObject(fields, access, problems);
+    const object = readVaultObject(fields, access, ofClass, problems);
     if (object !== undefined) outputs.push({ ...object.output, source: sources.add(object.source) });
   }
   checkCollisions(outputs, problems);

@@ -91,6 +91,16 @@ describe('the key of object versions', () => {
     assert.equal(nodes.flatMap((node) => node.events).length, 1);
   });
 
+  it("is the other's where another node is faster by a moment", async () => {
+    server.fault = (call) => {
+      if (call.startsWith('POST')) seed(Buffer.alloc(32, 'b'));
+      return undefined;
+    };
+    const one = start();
+    assert.deepEqual(await one.get(), Buffer.alloc(32, 'b'));
+    assert.deepEqual(one.events, []);
+  });
+
   it('is asked for once, however many Mounts wait for it', async () => {
     const one = start();
     await Promise.all(Array.from({ length: 110 }, () => one.get()));
@@ -189,6 +199,21 @@ describe('the key of object versions', () => {
       await until(() => one.events.length > 1);
       assert.deepEqual(one.events[1], { event: 'recreated', secret: `csi/${name}` });
       assert.deepEqual(stored(), key);
+    });
+
+    it('or taken from whoever made it again with another key by a moment earlier', async () => {
+      const one = start();
+      await one.get();
+      server.secrets.clear();
+      server.fault = (call) => {
+        if (call.startsWith('POST')) seed(Buffer.alloc(32, 'b'));
+        return undefined;
+      };
+      now += 3 * minutes;
+      await one.get();
+      await until(() => one.events.length > 1);
+      assert.deepEqual(one.events[1], { event: 'replaced', secret: `csi/${name}` });
+      assert.deepEqual(await one.get(), Buffer.alloc(32, 'b'));
     });
 
     it('but not more often than every three minutes, whatever comes of it', async () => {

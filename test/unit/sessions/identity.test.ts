@@ -29,7 +29,7 @@ describe('the proof of who asks', () => {
 
   before(async () => {
     server = await startKubeApi();
-    api = createKubeApi(kubeConfigOf(server), { clock: systemClock, timeout: 300 });
+    api = createKubeApi(kubeConfigOf(server), { clock: systemClock });
     cluster = server.issuer;
     stranger = createTokenIssuer();
   });
@@ -49,7 +49,7 @@ describe('the proof of who asks', () => {
 
   function start(parts: Partial<TokenProofDeps> = {}) {
     proof = createTokenProof({
-      jwks: (aborted) => getJwks(api, { signal: aborted }),
+      jwks: (aborted) => getJwks(api, { signal: aborted, timeout: 300 }),
       clock: { now: () => now, sleep: systemClock.sleep },
       onKeysUnavailable: (error) => void failures.push(error),
       ...parts,

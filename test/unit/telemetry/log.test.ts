@@ -82,6 +82,11 @@ describe('the log', () => {
     'a secret string': () => ({ token: new SecretString('CANARY'), list: [new SecretString('CANARY')] }),
     bytes: () => ({ body: Buffer.from('CANARY'), view: new TextEncoder().encode('CANARY') }),
     'an object of a class': () => ({ request: new URL('https://u:CANARY@v'), map: new Map([['CANARY', 1]]) }),
+    'a field of such an object': () => ({
+      session: new (class Session {
+        token = 'CANARY';
+      })(),
+    }),
     'an object with toJSON': () => ({
       x: new (class X {
         toJSON() {
@@ -101,6 +106,19 @@ describe('the log', () => {
       }
     });
   }
+
+  it('says what it does not show', () => {
+    const { error, token, body, url } = JSON.parse(
+      one({
+        error: new RangeError('x'),
+        token: new SecretString('x'),
+        body: Buffer.from('abc'),
+        url: new URL('http://v'),
+      }),
+    );
+    assert.deepEqual([error.code, error.cause], ['internal', 'RangeError']);
+    assert.deepEqual([token, body, url], ['[secret]', '[3 bytes]', '[URL]']);
+  });
 
   it('takes an event that refers to itself, throws or is huge', () => {
     const loop: Record<string, unknown> = {};

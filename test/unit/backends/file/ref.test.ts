@@ -8,6 +8,8 @@ import type { Source } from '../../../../provider/plan/plan.ts';
 const source = (address: string, more: Partial<Source> = {}): Source => ({
   access: { connection: { kind: 'named', name: 'local' } },
   address,
+  key: '',
+  accessKey: '',
   at: { path: 'objects[0]', name: 'db', line: 2 },
   ...more,
 });

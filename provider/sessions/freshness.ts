@@ -1,0 +1,25 @@
+import type { KeymountError } from '../errors.ts';
+import type { Source } from '../plan/plan.ts';
+import type { CachedSecret } from './secrets.ts';
+
+/** May it be served without asking? `interval` is the admin's default, in milliseconds. */
+export function isFresh({ readAt, secret }: CachedSecret, { refresh }: Source, interval: number, now: number): boolean {
+  if (secret.goodUntil !== undefined && secret.goodUntil <= now) return false;
+  return refresh === 'once' || now - readAt < (refresh ?? interval);
+}
+
+/** Failures that say nothing about the secret and the right to read it. A 4xx never is one. */
+const away: ReadonlySet<string> = new Set(['backend-unreachable', 'backend-sealed']);
+
+/** May it be served although it is outdated, because the backend cannot be asked? */
+export function mayServeStale(
+  { readAt }: CachedSecret,
+  { refresh, staleOnError }: Source,
+  { code }: KeymountError,
+  interval: number,
+  now: number,
+): boolean {
+  if (staleOnError === undefined || !away.has(code)) return false;
+  const outdated = refresh === 'once' ? Number.POSITIVE_INFINITY : readAt + (refresh ?? interval);
+  return now < outdated + staleOnError;
+}

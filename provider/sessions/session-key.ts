@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { Source } from '../plan/plan.ts';
+import type { Caller } from './caller.ts';
+import type { Connection } from './connections.ts';
+
+/** What a session belongs to, as keys of the session cache. */
+export interface SessionKeys {
+  /** The pod's own. */
+  readonly pod: string;
+  /** That of all pods of its ServiceAccount, where it is proven and the backend knows accounts. */
+  readonly account: string | undefined;
+  /** What the scope of a login is remembered by: it is the same for everybody with this connection, role and audience. */
+  readonly login: string;
+}
+
+/**
+ * Keys hold what is proven. An unproven pod gets only what it logged in for itself, with the very token that it shows: anybody
+ * can write another pod's uid into attributes.
+ */
+export function sessionKeys(connection: Connection, { accessKey }: Source, caller: Caller): SessionKeys {
+  const { identity, tokens, publishSecrets } = caller;
+  const { namespace, serviceAccount, serviceAccountUid, podUid, proven } = identity;
+  const login = `${connection.key} ${accessKey}`;
+  const shown = [...(proven ? [] : tokens), ...publishSecrets].map(([name, value]) => [name, value.reveal()]);
+  const proof = shown.length === 0 ? '' : createHash('sha256').update(JSON.stringify(shown)).digest('base64');
+  const who = JSON.stringify([namespace, serviceAccount, serviceAccountUid, proof]);
+  const mayShare =
+    proven && publishSecrets.size === 0 && connection.backend.scopeOf(connection.settings) === 'serviceAccount';
+  return {
+    pod: `${login} pod ${podUid} ${who}`,
+    account: mayShare ? `${login} account ${who}` : undefined,
+    login,
+  };
+}

@@ -1,0 +1,59 @@
+import { type Child, startChild, untilReady } from '../lab/child-process.ts';
+import { type FakeKube, startFakeKube } from '../lab/fakekube.ts';
+import { freePort } from '../lab/free-port.ts';
+import { answers, requestJson } from '../lab/http-json.ts';
+import { type OpenBao, startOpenBao } from '../lab/openbao.ts';
+import { enableJwtAuth, jwtRole } from '../lab/openbao-auth.ts';
+import { createTokenIssuer, type TokenIssuer } from '../lab/pod-token.ts';
+import { scratchFolder } from '../lab/scratch.ts';
+import { need } from '../lab/tools.ts';
+
+/** What all contestants of all scenarios share: one OpenBao behind a counting proxy, and one Kubernetes API. */
+export interface BenchLab {
+  bao: OpenBao;
+  kube: FakeKube;
+  issuer: TokenIssuer;
+  /** The private key behind `issuer`, for mountbench. */
+  signingKey: string;
+  /** The proxy in front of OpenBao: what a provider takes for Vault's address. */
+  vaultAddress: string;
+  /** The proxy's control address, `host:port`. */
+  counters: string;
+  /** Adds a latency to each backend request; 0 takes it away. */
+  delayBackend(milliseconds: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Role and policy are named `bench`; the policy reads KV v2 below `secret/bench/`. */
+export async function startBenchLab(): Promise<BenchLab> {
+  const issuer = createTokenIssuer();
+  const { keyFile } = issuer.writeTo(scratchFolder('bench'));
+  const [bao, kube] = await Promise.all([startOpenBao(), startFakeKube(issuer)]);
+  await bao.policy('bench', 'path "secret/data/bench/*" { capabilities = ["read"] }');
+  await enableJwtAuth(bao, issuer);
+  await jwtRole(bao, { name: 'bench', policies: ['bench'] });
+  const [listen, counters] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const proxy = await startCountproxy(listen, counters, bao.address);
+  return {
+    bao,
+    kube,
+    issuer,
+    signingKey: keyFile,
+    vaultAddress: `http://${listen}`,
+    counters,
+    async delayBackend(milliseconds) {
+      const { status } = await requestJson(`http://${counters}/delay?ms=${milliseconds}`, { method: 'POST' });
+      if (status !== 200) throw new Error(`countproxy: ${status}`);
+    },
+    async stop() {
+      await Promise.all([proxy.stop(), kube.stop(), bao.stop()]);
+    },
+  };
+}
+
+async function startCountproxy(listen: string, control: string, target: string): Promise<Child> {
+  const { countproxy } = need('countproxy');
+  const child = await startChild(countproxy, ['--listen', listen, '--control', control, '--target', target]);
+  await untilReady(child, 'countproxy', () => answers(`http://${control}/counts`));
+  return child;
+}

@@ -1,0 +1,59 @@
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { accepts } from '../lab/accepts.ts';
+import { startChild, untilReady } from '../lab/child-process.ts';
+import { startKeymount } from '../lab/keymount.ts';
+import { scratchFolder } from '../lab/scratch.ts';
+import type { BenchLab } from './bench-lab.ts';
+import type { BenchOptions } from './options.ts';
+
+/** A provider process under load. */
+export interface Running {
+  pid: number;
+  /** Path of its vault.sock. */
+  socket: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a fresh process and waits until its socket accepts connections. */
+export type StartContestant = () => Promise<Running>;
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** keymount as the image runs it, with the lab's OpenBao and Kubernetes API. */
+export function keymountContestant(lab: BenchLab, { source, nodeFlags }: BenchOptions): StartContestant {
+  const program = source ? 'provider/main.ts' : 'dist/keymount.cjs';
+  const env = { VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress, KUBECONFIG: lab.kube.kubeconfig };
+  return async () => {
+    const keymount = await startKeymount({ program, nodeFlags, env });
+    return { pid: keymount.child.pid, socket: keymount.socket('vault'), stop: () => keymount.stop() };
+  };
+}
+
+/** The handler of constant-handler.ts, which answers each Mount with `reply`: the floor that grpc-js itself sets. */
+export async function constantContestant(reply: string, { source, nodeFlags }: BenchOptions): Promise<StartContestant> {
+  const program = source ? `${repository}test/bench/constant-handler.ts` : await bundledHandler();
+  return async () => {
+    const socket = `${scratchFolder('c')}/vault.sock`;
+    const args = [...nodeFlags, program, socket, reply, `${repository}proto/provider/v1alpha1/service.proto`];
+    const child = await startChild(process.execPath, args);
+    await untilReady(child, 'the constant handler', () => accepts(socket));
+    return {
+      pid: child.pid,
+      socket,
+      async stop() {
+        await child.stop();
+      },
+    };
+  };
+}
+
+/** Bundled as keymount is: Node's loading of TypeScript would cost this process memory that keymount's does not spend. */
+async function bundledHandler(): Promise<string> {
+  const outfile = `${scratchFolder('c')}/constant-handler.cjs`;
+  await build({
+    entryPoints: [`${repository}test/bench/constant-handler.ts`],
+    ...{ outfile, bundle: true, platform: 'node', target: 'node24', format: 'cjs', logLevel: 'warning' },
+  });
+  return outfile;
+}

@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+
+/** Memory and CPU of a process as /proc tells them. */
+export interface ProcessSample {
+  rssMiB: number;
+  /** User and system time since its start, in seconds, to 10 ms. */
+  cpuSeconds: number;
+}
+
+export function sampleProcess(pid: number): ProcessSample {
+  const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // the command's name may hold spaces: fields are counted after its ")"
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return { rssMiB: Number(rss?.[1]) / 1024, cpuSeconds: ticks / 100 };
+}

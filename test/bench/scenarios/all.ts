@@ -1,0 +1,6 @@
+import type { Scenario } from '../scenario.ts';
+import { startUp } from './start-up.ts';
+import { stormAndRepublish } from './storm-and-republish.ts';
+
+/** Every scenario, in the order of the report. */
+export const scenarios: readonly Scenario[] = [startUp, stormAndRepublish];

@@ -1,0 +1,193 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type Child, startChild, untilReady } from '../lab/child-process.ts';
+import type { DriverRequest } from '../lab/driver-attributes.ts';
+import {
+  type MountFailure,
+  type MountOptions,
+  type MountReply,
+  openClient,
+  type ProviderClient,
+} from '../lab/grpc-client.ts';
+import { type Keymount, type KeymountOptions, type SocketName, startKeymount as startInLab } from '../lab/keymount.ts';
+import { Canaries, describeLeaks } from './canaries.ts';
+
+/** keymount as a developer starts it, and as the image does. */
+export type Build = 'sources' | 'bundle';
+export const builds: readonly Build[] = ['sources', 'bundle'];
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const programs: Record<Build, { program: string; nodeFlags: string[] }> = {
+  sources: { program: 'provider/main.ts', nodeFlags: [] },
+  // the flags of the Dockerfile
+  bundle: { program: 'dist/keymount.cjs', nodeFlags: ['--optimize-for-size', '--max-semi-space-size=1'] },
+};
+
+/** A suite for each build. */
+export function forEachBuild(
+  title: string,
+  suite: (build: Build) => void,
+  options: { skip?: string | false } = {},
+): void {
+  for (const build of builds) describe(`${title}, from the ${build}`, options, () => suite(build));
+}
+
+/** The secrets of a test file. When the file ends, everything that keymount wrote or answered is searched for them. */
+export const canaries = new Canaries();
+
+const processes: { name: string; child: Child }[] = [];
+
+after(async () => {
+  await Promise.all(processes.map(({ child }) => child.stop()));
+  const defects = processes.flatMap(({ name, child }) => defectsOf(child.output()).map((line) => `${name}: ${line}`));
+  const leaks = canaries.leaks();
+  if (leaks.length + defects.length === 0) return;
+  // a failing hook of the root fails only what `node --test` runs
+  process.exitCode = 1;
+  throw new Error(`keymount showed secrets or defects\n${describeLeaks(leaks)}\n${defects.join('\n')}`);
+});
+
+/** Lines that no test asks for: a crash, an error of no catalogue code, what Node itself complains of. */
+function defectsOf(output: string): string[] {
+  const lines = output.split('\n');
+  return lines.filter((line) => /"event":"crash"|"code":"internal"|\[internal\]|^\(node:\d+\)|Warning: /.test(line));
+}
+
+export interface E2eOptions extends Omit<KeymountOptions, 'program' | 'nodeFlags'> {
+  build?: Build;
+}
+
+/** A keymount process with sockets and state in folders that go away. */
+export interface E2eKeymount extends Omit<Keymount, 'stop'> {
+  readonly build: Build;
+  /** One Mount over a kept connection, as the driver has one. */
+  mount(name: SocketName, request: DriverRequest, options?: MountOptions): Promise<MountReply | MountFailure>;
+  client(name: SocketName): ProviderClient;
+  /** Text of `/metrics` and the like. */
+  get(path: string): Promise<{ status: number; body: string }>;
+  /** A sample of `/metrics` by its name with its labels; undefined if there is none. */
+  metric(sample: string): Promise<number | undefined>;
+  /** The log so far, an object a line. */
+  log(): LogLine[];
+  /** Stops it with SIGTERM, and gives its exit code or the signal's name. */
+  stop(): Promise<number | NodeJS.Signals>;
+}
+
+export type LogLine = Record<string, unknown>;
+
+/**
+ * Starts `keymount serve` and waits until it is ready. Of the environment it gets PATH and what `env` says, and a VAULT_TOKEN that it
+ * must not use.
+ */
+export async function startKeymount(options: E2eOptions = {}): Promise<E2eKeymount> {
+  const { build = 'sources', env = {}, ...rest } = options;
+  const started = await startInLab({ ...rest, ...programOf(build), env: { ...forbiddenTokens(), ...env } });
+  const { child, http } = started;
+  register(`keymount ${child.pid} (${build})`, child);
+  const clients = new Map<SocketName, ProviderClient>();
+  const client = (name: SocketName) => {
+    const known = clients.get(name) ?? collecting(openClient(started.socket(name)));
+    clients.set(name, known);
+    return known;
+  };
+  const get = async (path: string) => {
+    const response = await fetch(http + path);
+    return { status: response.status, body: await response.text() };
+  };
+  await untilReady(child, 'keymount', async () => (await get('/readyz')).status === 200);
+  return {
+    ...started,
+    build,
+    client,
+    get,
+    mount: (name, request, mountOptions = {}) =>
+      client(name).mount(request.attributes, { secrets: request.secrets, ...mountOptions }),
+    async metric(sample) {
+      const { body } = await get('/metrics');
+      const line = body.split('\n').find((each) => each.startsWith(`${sample} `));
+      return line === undefined ? undefined : Number(line.slice(sample.length + 1));
+    },
+    log: () => logOf(child),
+    async stop() {
+      if (child.isRunning()) canaries.collect(`metrics of keymount ${child.pid}`, (await get('/metrics')).body);
+      for (const each of clients.values()) each.close();
+      return await child.stop();
+    },
+  };
+}
+
+/** Runs `keymount ARGS` to its end. */
+export async function runKeymount(
+  build: Build,
+  args: string[],
+  options: { env?: Record<string, string> } = {},
+): Promise<{ code: number | NodeJS.Signals; output: string }> {
+  const child = await spawnKeymount(build, args, options);
+  const code = await child.ended;
+  return { code, output: child.output() };
+}
+
+/** Starts `keymount ARGS` and waits for nothing. */
+export async function spawnKeymount(
+  build: Build,
+  args: string[],
+  options: { env?: Record<string, string> } = {},
+): Promise<Child> {
+  const { program, nodeFlags } = programOf(build);
+  const env = { PATH: process.env['PATH'] ?? '', ...forbiddenTokens(), ...options.env };
+  const child = await startChild(process.execPath, [...nodeFlags, program, ...args], { cwd: repository, env });
+  register(`keymount ${args[0]} ${child.pid} (${build})`, child);
+  return child;
+}
+
+function register(name: string, child: Child): void {
+  processes.push({ name, child });
+  canaries.collect(`output of ${name}`, () => child.output());
+}
+
+/** The peers give every pod the token that they find in their environment. */
+function forbiddenTokens(): Record<string, string> {
+  return {
+    VAULT_TOKEN: canaries.plantToken('the VAULT_TOKEN of the environment', 'hvs.'),
+    BAO_TOKEN: canaries.plantToken('the BAO_TOKEN of the environment', 's.'),
+  };
+}
+
+/** What the driver is told is shown to many: messages in events, versions in status objects. */
+function collecting(client: ProviderClient): ProviderClient {
+  return {
+    ...client,
+    async mount(attributes, options) {
+      const outcome = await client.mount(attributes, options);
+      const told = 'code' in outcome ? outcome.message : JSON.stringify([outcome.versions, outcome.errorCode]);
+      canaries.collect('answer to the driver', told);
+      return outcome;
+    },
+  };
+}
+
+export function logOf(child: Child): LogLine[] {
+  const lines = child.output().split('\n');
+  return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LogLine);
+}
+
+function programOf(build: Build): { program: string; nodeFlags: string[] } {
+  if (build === 'bundle') checkBundle();
+  return programs[build];
+}
+
+let checked = false;
+
+/** An old bundle would be tested in silence. */
+function checkBundle(): void {
+  if (checked) return;
+  checked = true;
+  const bundle = join(repository, programs.bundle.program);
+  const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const newer = readdirSync(join(repository, 'provider'), { recursive: true, withFileTypes: true }).find(
+    (entry) => entry.isFile() && statSync(join(entry.parentPath, entry.name)).mtimeMs > built,
+  );
+  if (newer !== undefined) throw new Error(`${bundle} is missing or older than ${newer.name}: run npm run build`);
+}
