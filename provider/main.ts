@@ -69,7 +69,7 @@ async function runServe(argv: readonly string[]): Promise<number> {
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
-  await serve({ settings, warnings, surroundings: surroundings(), log, pid: process.pid, stop: stop.signal });
+  await serve({ settings, warnings, surroundings: surroundings(), log, stop: stop.signal });
   return 0;
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { backendKinds } from '../backends/registry.ts';
 import { formatPlace, KeymountError } from '../errors.ts';
@@ -16,13 +17,12 @@ export interface ServeOptions {
   readonly warnings: readonly string[];
   readonly surroundings: Surroundings;
   readonly log: Log;
-  readonly pid: number;
   /** Aborts when the process is asked to stop. */
   readonly stop: AbortSignal;
 }
 
 /** `keymount serve`: answers the driver until it is asked to stop. Throws `settings-invalid` and `socket-taken`. */
-export async function serve({ settings, warnings, surroundings, log, pid, stop }: ServeOptions): Promise<void> {
+export async function serve({ settings, warnings, surroundings, log, stop }: ServeOptions): Promise<void> {
   for (const reason of warnings) log.warn({ event: 'settings', reason });
   makeStateDir(settings.stateDir);
   const metrics = createMetrics({
@@ -46,7 +46,7 @@ export async function serve({ settings, warnings, surroundings, log, pid, stop }
       socketDir: settings.socketDir,
       dialects: settings.providers,
       takeover: settings.takeover,
-      pid,
+      unique: randomBytes(4).toString('hex'),
       clock: systemClock,
       handlersOf: (dialect) => createHandlers(dialect, serviceParts),
     });

@@ -14,8 +14,11 @@ import { createTokenProof } from '../sessions/token-proof.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import { systemClock } from '../util/clock.ts';
+import { createCallers } from './callers.ts';
 import type { MountParts } from './mount.ts';
 import { Plans } from './plans.ts';
+import { Replies } from './replies.ts';
+import { Requests } from './requests.ts';
 
 /** What of the process's surroundings a Mount depends on; main.ts reads it. */
 export interface Surroundings {
@@ -57,15 +60,14 @@ export async function assemble(settings: Settings, surroundings: Surroundings, l
     report: ({ event, secret, reason }) => log.warn({ event: `version-key-${event}`, secret, reason }),
   });
   return {
+    requests: new Requests(),
     plans: new Plans(),
+    replies: new Replies(),
     reads: new Reads({ connections, sessions, secrets, clock, refreshInterval: settings.refreshInterval }),
     sessions,
     responseBytes: settings.limits.responseBytes,
     versionKey: (dialect, signal) => versionKeys.get(settings.versionKeys[dialect], signal),
-    async callerOf({ pod, tokens, publishSecrets }, signal) {
-      const identity = prover.proveCached(pod, tokens) ?? (await prover.prove(pod, tokens, signal));
-      return { identity, tokens, publishSecrets };
-    },
+    callerOf: createCallers(prover, podTokens),
     close() {
       sessions.close();
       api?.close();

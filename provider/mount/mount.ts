@@ -1,20 +1,24 @@
 import type { KeymountError } from '../errors.ts';
 import type { DialectName, Plan } from '../plan/plan.ts';
 import type { Caller } from '../sessions/caller.ts';
-import type { Reads } from '../sessions/reads.ts';
+import type { ReadOutcome, Reads } from '../sessions/reads.ts';
 import { combineFailures } from './failure.ts';
 import { fetchSecrets } from './fetch.ts';
 import { checkSize, type File, renderFiles } from './files.ts';
 import type { Plans } from './plans.ts';
-import { type MountCall, type MountRequest, readRequest } from './request.ts';
+import type { Replies } from './replies.ts';
+import type { MountCall, MountRequest } from './request.ts';
+import type { Requests } from './requests.ts';
 import { type ObjectVersion, type VersionKey, versionsOf } from './versions.ts';
 
 /** What a Mount works with; all state is behind it. */
 export interface MountParts {
+  readonly requests: Requests;
   readonly plans: Plans;
   /** Proof of who asks. */
-  readonly callerOf: (request: MountRequest, signal: AbortSignal) => Promise<Caller>;
+  readonly callerOf: (request: MountRequest, plan: Plan, signal: AbortSignal) => Promise<Caller>;
   readonly reads: Reads;
+  readonly replies: Replies;
   readonly versionKey: VersionKey;
   /** Bytes of all files of one volume. */
   readonly responseBytes: number;
@@ -47,16 +51,17 @@ export async function mount(
   record: MountRecord,
   signal: AbortSignal,
 ): Promise<MountReply> {
-  const request = readRequest(call);
+  const request = parts.requests.read(call);
   record.request = request;
   const plan = parts.plans.get(dialect, request);
   record.plan = plan;
-  const caller = await parts.callerOf(request, signal);
+  const caller = await parts.callerOf(request, plan, signal);
   const reads = await fetchSecrets(plan, caller, parts.reads, signal);
-  record.reads = reads.length;
-  record.cached = reads.filter((read) => 'from' in read && read.from !== 'backend').length;
-  record.stale = reads.filter((read) => 'from' in read && read.from === 'stale').length;
+  recordReads(record, reads);
   signal.throwIfAborted();
+  const replyKey = parts.replies.keyOf(plan, reads, request.permission);
+  const known = parts.replies.get(replyKey);
+  if (known !== undefined) return known;
   const { files, failures } = renderFiles(plan, reads, request.permission);
   if (failures.length > 0) {
     record.failures = failures;
@@ -65,7 +70,18 @@ export async function mount(
   checkSize(files, parts.responseBytes);
   if (files.length === 0) return emptyVolume;
   const key = await parts.versionKey(dialect, signal);
-  return { files, versions: versionsOf(files, key) };
+  const reply = { files, versions: versionsOf(files, key) };
+  parts.replies.put(replyKey, reply);
+  return reply;
+}
+
+function recordReads(record: MountRecord, reads: readonly ReadOutcome[]): void {
+  record.reads = reads.length;
+  for (const read of reads) {
+    if (!('from' in read) || read.from === 'backend') continue;
+    record.cached++;
+    if (read.from === 'stale') record.stale++;
+  }
 }
 
 /**

@@ -4,9 +4,16 @@ import { parseClass } from '../plan/parse.ts';
 import type { DialectName, Plan } from '../plan/plan.ts';
 import type { MountRequest } from './request.ts';
 
+/** Characters of parameters whose plans are kept. A plan takes some twenty times that in memory. */
+const mostText = 4 * 2 ** 20;
+
 /** Plans by the hash of their parameters: a class is parsed once, not once a pod and a minute. Mistakes are remembered too. */
 export class Plans {
-  readonly #plans = new LRUCache<string, { plan: Plan } | { error: KeymountError }>({ max: 1000 });
+  readonly #plans = new LRUCache<string, { plan: Plan } | { error: KeymountError }>({ max: 1000, maxSize: mostText });
+
+  get size(): number {
+    return this.#plans.size;
+  }
 
   /** Throws `class-invalid`. */
   get(dialect: DialectName, request: MountRequest): Plan {
@@ -14,11 +21,17 @@ export class Plans {
     let entry = this.#plans.get(key);
     if (entry === undefined) {
       entry = parse(dialect, request);
-      this.#plans.set(key, entry);
+      this.#plans.set(key, entry, { size: lengthOf(request) });
     }
     if ('error' in entry) throw entry.error;
     return entry.plan;
   }
+}
+
+function lengthOf({ parameters }: MountRequest): number {
+  let length = 1;
+  for (const [name, value] of parameters) length += name.length + value.length;
+  return length;
 }
 
 function parse(dialect: DialectName, { parameters }: MountRequest): { plan: Plan } | { error: KeymountError } {

@@ -55,6 +55,9 @@ export async function exchange(line: Line, message: Message, bounds: Bounds, sig
   }
 }
 
+/** The first outcome counts; the others are not even made. */
+type Settle = (outcomeOf: () => Attempt) => void;
+
 type Attempt = { readonly reply: Reply } | (Failure & { readonly stale?: boolean });
 
 function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSignal): Promise<Attempt> {
@@ -62,30 +65,31 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
   return new Promise((resolve) => {
     const done = new AbortController();
     let answered = false;
-    const settle = (outcome: Attempt) => {
+    const settle: Settle = (outcomeOf) => {
       if (done.signal.aborted) return;
       done.abort(null);
       signal.removeEventListener('abort', onAbort);
+      const outcome = outcomeOf();
       resolve(outcome);
       if ('failure' in outcome) outgoing.destroy();
     };
-    const onAbort = () => settle({ failure: abortedError(signal, line.peer.address), transient: false });
+    const onAbort = () => settle(() => ({ failure: abortedError(signal, line.peer.address), transient: false }));
     const outgoing = open(line, message);
     const broken = (error: unknown) => {
       const code = (error as NodeJS.ErrnoException | null)?.code;
       const stale = outgoing.reusedSocket && !answered && (code === 'ECONNRESET' || code === 'EPIPE');
       const cut = answered && !code?.startsWith('HPE_');
-      settle(cut ? cutOff(line.peer) : { ...connectionFailure(error, line.peer), stale });
+      settle(() => (cut ? cutOff(line.peer) : { ...connectionFailure(error, line.peer), stale }));
     };
     outgoing.on('error', broken);
     // Without this a server that switches protocols would leave nobody to close the socket.
     outgoing.on('upgrade', (_incoming, socket) => {
       socket.destroy();
-      settle(notHttp(line.peer));
+      settle(() => notHttp(line.peer));
     });
     outgoing.on('close', () => {
       const closed = `connection closed by ${line.peer.endpoint}`;
-      settle(answered ? cutOff(line.peer) : unreachableFailure(line.peer, closed));
+      settle(() => (answered ? cutOff(line.peer) : unreachableFailure(line.peer, closed)));
     });
     outgoing.on('response', (incoming) => {
       answered = true;
@@ -117,7 +121,7 @@ async function watch(
   { clock, peer }: Line,
   { timeout, connectTimeout }: Bounds,
   done: AbortSignal,
-  settle: (outcome: Attempt) => void,
+  settle: Settle,
 ): Promise<void> {
   let connected = false;
   outgoing.once('socket', (socket) => {
@@ -127,16 +131,17 @@ async function watch(
   const first = Math.min(connectTimeout, timeout);
   try {
     await clock.sleep(first, done);
-    if (!connected) settle(unreachableFailure(peer, `no connection to ${peer.endpoint} within ${seconds(first)}`));
+    if (!connected)
+      settle(() => unreachableFailure(peer, `no connection to ${peer.endpoint} within ${seconds(first)}`));
     await clock.sleep(timeout - first, done);
-    settle(unreachableFailure(peer, `no whole answer from ${peer.endpoint} within ${seconds(timeout)}`));
+    settle(() => unreachableFailure(peer, `no whole answer from ${peer.endpoint} within ${seconds(timeout)}`));
   } catch {
     // It was answered in time.
   }
 }
 
-function collect(incoming: IncomingMessage, peer: Peer, maxBytes: number, settle: (outcome: Attempt) => void): void {
-  const tooLarge = () => settle({ failure: oversized(peer, maxBytes), transient: false });
+function collect(incoming: IncomingMessage, peer: Peer, maxBytes: number, settle: Settle): void {
+  const tooLarge = () => settle(() => ({ failure: oversized(peer, maxBytes), transient: false }));
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) {
     tooLarge();
     return;
@@ -148,12 +153,13 @@ function collect(incoming: IncomingMessage, peer: Peer, maxBytes: number, settle
     if (size > maxBytes) tooLarge();
     else chunks.push(chunk);
   });
-  const cut = () => settle(cutOff(peer));
+  const cut = () => settle(() => cutOff(peer));
   incoming.on('error', cut);
   incoming.on('close', cut);
   incoming.on('end', () => {
     if (!incoming.complete) cut();
-    else settle({ reply: { status: incoming.statusCode ?? 0, headers: incoming.headers, body: whole(chunks) } });
+    else
+      settle(() => ({ reply: { status: incoming.statusCode ?? 0, headers: incoming.headers, body: whole(chunks) } }));
   });
 }
 

@@ -15,6 +15,9 @@ export interface FieldNames {
   readonly unknown: 'error' | 'warn';
 }
 
+/** Characters of a key in a place: all of a valid one, and enough to find any other. */
+const longestKey = 60;
+
 /** The fields of one object, read with their places; whatever is wrong is collected in `problems`. */
 export class Fields {
   readonly at: Place;
@@ -35,7 +38,8 @@ export class Fields {
         this.error(key, 'is not supported by this version of keymount');
         continue;
       }
-      const meant = nearest(key, names.known, names.mistakes);
+      // To guess at thousands of names would take long, and nobody would see them.
+      const meant = this.#problems.hasAllErrors ? undefined : nearest(key, names.known, names.mistakes);
       if (meant !== undefined) this.error(key, `is not a known field; did you mean ${meant}?`);
       else if (names.unknown === 'error') this.error(key, `is not a known field; known are ${names.known.join(', ')}`);
       else this.#problems.warn(this.place(key), 'is not a known field and is ignored');
@@ -44,7 +48,7 @@ export class Fields {
 
   place(key: string): Place {
     const line = this.#fields.get(key)?.line ?? this.at.line;
-    return { ...this.at, path: `${this.at.path}.${key}`, ...(line === undefined ? {} : { line }) };
+    return { ...this.at, path: `${this.at.path}.${key.slice(0, longestKey)}`, ...(line === undefined ? {} : { line }) };
   }
 
   error(key: string, message: string): void {

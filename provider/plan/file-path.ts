@@ -6,6 +6,8 @@ export function pathProblem(path: string): string | undefined {
   if (path === '') return 'must not be empty';
   if (path.startsWith('/')) return 'must be relative to the volume';
   if (path.includes('\0')) return 'must not contain a NUL byte';
+  // Protobuf takes well-formed text only.
+  if (!path.isWellFormed()) return 'must not contain half a surrogate pair';
   if (Buffer.byteLength(path) > 4096) return 'must not be longer than 4096 bytes';
   const elements = path.split('/');
   if (elements.includes('..')) return "must not contain '..'";
@@ -25,11 +27,15 @@ export function findCollisions(paths: readonly string[]): { first: number; secon
     if (before === undefined) files.set(path, index);
     else collisions.push({ first: before, second: index, reason: 'write the same file' });
   });
+  // A name is compared only where a file has its length: a path of thousands of elements would be hashed thousands of times.
+  const lengths = new Set([...files.keys()].map(({ length }) => length));
   paths.forEach((path, index) => {
+    if (files.get(path) !== index) return;
     for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
-      const parent = files.get(path.slice(0, slash));
-      if (parent !== undefined)
-        collisions.push({ first: parent, second: index, reason: 'need one name as a file and as a directory' });
+      const parent = lengths.has(slash) ? files.get(path.slice(0, slash)) : undefined;
+      if (parent === undefined) continue;
+      collisions.push({ first: parent, second: index, reason: 'need one name as a file and as a directory' });
+      return;
     }
   });
   return collisions;

@@ -15,12 +15,12 @@ export function readObjects(
   problems: Problems,
 ): Fields[] {
   const at: Place = { path: 'objects' };
-  if (text === undefined || text.trim() === '') {
+  const root = parse(text ?? '', problems);
+  if (root === undefined) return [];
+  if (isNull(root)) {
     problems.error(at, `is missing or empty; it must list what to mount, for example ${example(nameKey)}`);
     return [];
   }
-  const root = parse(text, problems);
-  if (root === undefined) return [];
   if (root.kind !== 'list') {
     problems.error({ ...at, line: root.line }, notAList(root));
     return [];

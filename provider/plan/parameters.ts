@@ -13,9 +13,11 @@ export function checkParameterNames(
 ): void {
   for (const name of parameters.keys()) {
     if (known.includes(name)) continue;
+    // To guess at thousands of names would take seconds, and nobody would see them.
+    if (problems.hasAllWarnings) return;
     const meant = nearest(name, known, mistakes);
     problems.warn(
-      { path: `parameters.${name}` },
+      { path: `parameters.${name.slice(0, 100)}` },
       meant === undefined
         ? 'is not a known parameter and is ignored'
         : `is not a known parameter and is ignored; did you mean ${meant}?`,

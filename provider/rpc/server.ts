@@ -3,15 +3,17 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { KeymountError } from '../errors.ts';
 import type { DialectName } from '../plan/plan.ts';
 import type { Clock } from '../util/clock.ts';
+import { encodeOnce } from './encode.ts';
 import type { CSIDriverProviderHandlers } from './gen/v1alpha1/CSIDriverProvider.ts';
 import { loadProto } from './proto.ts';
-import { checkFree, publish, type SocketPaths, socketPaths, withdraw } from './sockets.ts';
+import { checkFree, publish, type SocketPaths, socketPaths, sweep, withdraw } from './sockets.ts';
 
 export interface ServerOptions {
   readonly socketDir: string;
   readonly dialects: readonly DialectName[];
   readonly takeover: boolean;
-  readonly pid: number;
+  /** Tells this process from others that share the directory. */
+  readonly unique: string;
   readonly clock: Clock;
   readonly handlersOf: (dialect: DialectName) => CSIDriverProviderHandlers;
 }
@@ -31,9 +33,10 @@ export interface RpcServer {
 
 /** Throws `socket-taken` and `settings-invalid`; then nothing is left behind. */
 export async function startServer(options: ServerOptions): Promise<RpcServer> {
-  const { socketDir, dialects, takeover, pid, clock } = options;
+  const { socketDir, dialects, takeover, unique, clock } = options;
   makeDirectory(socketDir);
-  const paths = dialects.map((dialect) => socketPaths(socketDir, dialect, pid));
+  const paths = dialects.map((dialect) => socketPaths(socketDir, dialect, unique));
+  await Promise.all(dialects.map((dialect) => sweep(socketDir, dialect)));
   await Promise.all(paths.map(({ final }) => checkFree(final, takeover, clock)));
   const listening: Listening[] = [];
   const drain = async (timeout: number) => {
@@ -67,7 +70,7 @@ function makeDirectory(path: string): void {
 function listen(path: string, handlers: CSIDriverProviderHandlers): Promise<Server> {
   // The driver bounds what it receives; a request of ours is bounded by grpc-js's 4 MiB default.
   const server = new Server({ 'grpc.max_send_message_length': -1 });
-  server.addService(loadProto().service, handlers);
+  server.addService(encodeOnce(loadProto().service), handlers);
   return new Promise((resolve, reject) => {
     server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
       if (error === null) resolve(server);

@@ -82,13 +82,19 @@ function tooMany(limit: number): KeymountError {
   });
 }
 
-function toMessage({ files, versions }: MountReply): MountResponse {
-  return {
-    objectVersion: [...versions],
-    files: files.map(({ path, mode, contents }) => ({
-      path,
-      mode,
-      contents: Buffer.from(contents.buffer, contents.byteOffset, contents.length),
-    })),
-  };
+const messages = new WeakMap<MountReply, MountResponse>();
+
+/** The same reply is the same message, so that the server encodes it once (see encode.ts). */
+function toMessage(reply: MountReply): MountResponse {
+  let message = messages.get(reply);
+  if (message === undefined) {
+    const files = reply.files.map(({ path, mode, contents }) => ({ path, mode, contents: toBuffer(contents) }));
+    message = { objectVersion: [...reply.versions], files };
+    messages.set(reply, message);
+  }
+  return message;
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

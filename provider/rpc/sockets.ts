@@ -1,10 +1,11 @@
-import { chmodSync, lstatSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { KeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import { loadProto } from './proto.ts';
-import { runtimeName } from './version.ts';
+import { apiVersion, runtimeName } from './version.ts';
 
 /** Linux keeps 108 bytes for the path of a Unix socket, the last one a NUL. */
 const longestPath = 107;
@@ -15,8 +16,12 @@ export interface SocketPaths {
   readonly final: string;
 }
 
-export function socketPaths(dir: string, name: string, pid: number): SocketPaths {
-  const paths = { bound: join(dir, `.${name}.${pid}.sock`), final: join(dir, `${name}.sock`) };
+/**
+ * `unique` tells processes apart: in a container every keymount has the pid 1, and an old one and a new one share the directory
+ * for a moment.
+ */
+export function socketPaths(dir: string, name: string, unique: string): SocketPaths {
+  const paths = { bound: join(dir, `.${name}.${unique}.sock`), final: join(dir, `${name}.sock`) };
   if (Buffer.byteLength(paths.bound) <= longestPath) return paths;
   throw new KeymountError('settings-invalid', `the socket path ${paths.bound} is longer than ${longestPath} bytes`, {
     hint: 'choose a shorter --socket-dir',
@@ -35,11 +40,18 @@ export async function checkFree(final: string, takeover: boolean, clock: Clock):
       hint: 'remove it, it is in the way of the socket',
     });
   }
-  const runtime = stats.isFile() ? undefined : await askRuntime(final, clock);
+  const runtime = stats.isFile() ? undefined : await whoAnswers(final, clock);
   if (runtime === undefined || runtime === runtimeName) return;
   throw new KeymountError('socket-taken', `another provider answers on ${final}: ${runtime}`, {
     hint: 'uninstall its DaemonSet first, or start keymount with --takeover',
   });
+}
+
+/** Removes what processes left behind that were killed between binding a socket and putting it into its place. */
+export async function sweep(dir: string, name: string): Promise<void> {
+  const left = readdirSync(dir).filter((file) => file.startsWith(`.${name}.`) && file.endsWith('.sock'));
+  for (const file of left)
+    if ((await knock(join(dir, file))) === 'ECONNREFUSED') rmSync(join(dir, file), { force: true });
 }
 
 /**
@@ -63,16 +75,33 @@ function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }
 
-/** The name that the provider on a socket gives itself; undefined if none answers within a second. */
-function askRuntime(path: string, clock: Clock): Promise<string | undefined> {
+/** The name that the provider on a socket gives itself; undefined if nobody is there. */
+async function whoAnswers(path: string, clock: Clock): Promise<string | undefined> {
+  const error = await knock(path);
+  // Root without CAP_DAC_OVERRIDE may not connect to everybody's socket: that is no sign that nobody answers there.
+  if (error === 'EACCES' || error === 'EPERM') return 'a server that may not be asked';
+  return error === undefined ? await askRuntime(path, clock) : undefined;
+}
+
+/** Connects and hangs up. The system's error code, undefined where somebody took the connection. */
+function knock(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(undefined);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown error'));
+  });
+}
+
+function askRuntime(path: string, clock: Clock): Promise<string> {
   const Client = loadProto();
   const client = new Client(`unix:${path}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
   return new Promise((resolve) => {
-    client.version({ version: 'v1alpha1' }, { deadline: new Date(clock.now() + 1000) }, (error, reply) => {
+    client.version({ version: apiVersion }, { deadline: new Date(clock.now() + 1000) }, (error, reply) => {
       client.close();
-      // Something listens but speaks otherwise: somebody else's all the same.
-      if (error === null) resolve(reply?.runtimeName ?? 'a provider without a name');
-      else resolve(error.code === 12 ? 'a gRPC server that is no provider' : undefined);
+      if (error === null) resolve(reply?.runtimeName || 'a provider without a name');
+      else resolve('a server that does not answer as a provider');
     });
   });
 }

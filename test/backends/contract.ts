@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Backend, BackendDeps, Login, Secret, Session } from '../../provider/backends/backend.ts';
 import { formatError, KeymountError } from '../../provider/errors.ts';
 import type { Source } from '../../provider/plan/plan.ts';
+import { type NewSource, Sources } from '../../provider/plan/sources.ts';
 import { goJson } from '../../provider/render/json.ts';
 import { systemClock } from '../../provider/util/clock.ts';
 
@@ -33,9 +34,11 @@ export const contractDeps: BackendDeps = {
 export const exactNumbers = '{"f":1.0,"n":12345678901234567890,"o":{"a":[0.10],"z":1e5}}';
 
 /** A source as a native class makes it. */
-export function sourceOf(address: string, more: Partial<Source> = {}): Source {
+export function sourceOf(address: string, more: Partial<NewSource> = {}): Source {
+  const sources = new Sources();
   const access = { connection: { kind: 'named', name: 'store' } } as const;
-  return { access, address, at: { path: 'objects[0]', name: 'file' }, ...more };
+  sources.add({ access, address, at: { path: 'objects[0]', name: 'file' }, ...more });
+  return sources.list[0] as Source;
 }
 
 /** What every backend promises; see provider/backends/backend.ts. */

@@ -235,6 +235,19 @@ describe('vault on a real OpenBao', requires('bao'), () => {
     assert.equal(secret.keys, undefined);
   });
 
+  it('lists what is below a path', async () => {
+    const session = await connect(loginAs('web'), { address: bao.address });
+    await bao.policy('list', 'path "kv1/*" { capabilities = ["list"] }');
+    await jwtRole(bao, { name: 'lister', policies: ['list'] });
+    const lister = await connect(loginAs('lister'), { address: bao.address });
+    const request = { method: 'LIST' };
+    assert.deepEqual((await value(lister, '/v1/kv1', { request })).keys?.['keys'], ['app']);
+    assert.match(
+      await failing(session, '/v1/kv1', { request }),
+      /listing kv1 as role "web" was refused.*capabilities = \["list"\]/,
+    );
+  });
+
   it('bounds the reads in flight, and shares connections among sessions', async () => {
     const settings = vaultBackend.connectionSchema.parse({
       address: proxy.address,

@@ -4,6 +4,7 @@ import { after, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild, untilReady } from '../lab/child-process.ts';
 import type { DriverRequest } from '../lab/driver-attributes.ts';
+import { freePort } from '../lab/free-port.ts';
 import {
   type MountFailure,
   type MountOptions,
@@ -11,7 +12,8 @@ import {
   openClient,
   type ProviderClient,
 } from '../lab/grpc-client.ts';
-import { type Keymount, type KeymountOptions, type SocketName, startKeymount as startInLab } from '../lab/keymount.ts';
+import type { SocketName } from '../lab/keymount.ts';
+import { scratchFolder } from '../lab/scratch.ts';
 import { Canaries, describeLeaks } from './canaries.ts';
 
 /** keymount as a developer starts it, and as the image does. */
@@ -55,13 +57,28 @@ function defectsOf(output: string): string[] {
   return lines.filter((line) => /"event":"crash"|"code":"internal"|\[internal\]|^\(node:\d+\)|Warning: /.test(line));
 }
 
-export interface E2eOptions extends Omit<KeymountOptions, 'program' | 'nodeFlags'> {
+export interface KeymountOptions {
+  /** `sources` unless told. */
   build?: Build;
+  /** Environment variables, such as VAULT_ADDR, besides PATH and a VAULT_TOKEN that must not be used. */
+  env?: Record<string, string>;
+  /** More flags of `keymount serve`. */
+  args?: string[];
+  /** Folders of another process; unless told they are new. */
+  socketFolder?: string;
+  stateFolder?: string;
 }
 
-/** A keymount process with sockets and state in folders that go away. */
-export interface E2eKeymount extends Omit<Keymount, 'stop'> {
+/** A running `keymount serve`. */
+export interface Keymount {
   readonly build: Build;
+  readonly child: Child;
+  readonly socketFolder: string;
+  readonly stateFolder: string;
+  /** `http://127.0.0.1:PORT` with health and metrics. */
+  readonly http: string;
+  /** The path of `<name>.sock`. */
+  socket(name: SocketName): string;
   /** One Mount over a kept connection, as the driver has one. */
   mount(name: SocketName, request: DriverRequest, options?: MountOptions): Promise<MountReply | MountFailure>;
   client(name: SocketName): ProviderClient;
@@ -77,33 +94,25 @@ export interface E2eKeymount extends Omit<Keymount, 'stop'> {
 
 export type LogLine = Record<string, unknown>;
 
-/**
- * Starts `keymount serve` and waits until it is ready. Of the environment it gets PATH and what `env` says, and a VAULT_TOKEN that it
- * must not use.
- */
-export async function startKeymount(options: E2eOptions = {}): Promise<E2eKeymount> {
-  const { build = 'sources', env = {}, ...rest } = options;
-  const started = await startInLab({ ...rest, ...programOf(build), env: { ...forbiddenTokens(), ...env } });
-  const { child, http } = started;
-  register(`keymount ${child.pid} (${build})`, child);
+/** Starts `keymount serve` and waits until it is ready. */
+export async function startKeymount(options: KeymountOptions = {}): Promise<Keymount> {
+  const { build = 'sources', socketFolder = scratchFolder('s'), stateFolder = scratchFolder('state') } = options;
+  const address = `127.0.0.1:${await freePort()}`;
+  const http = `http://${address}`;
+  const flags = ['--socket-dir', socketFolder, '--state-dir', stateFolder, '--http', address];
+  const child = await spawnKeymount(build, ['serve', ...flags, ...(options.args ?? [])], options);
+  await untilReady(child, 'keymount', () => isReady(http));
+  const socket = (name: SocketName) => `${socketFolder}/${name}.sock`;
   const clients = new Map<SocketName, ProviderClient>();
   const client = (name: SocketName) => {
-    const known = clients.get(name) ?? collecting(openClient(started.socket(name)));
+    const known = clients.get(name) ?? collecting(openClient(socket(name)));
     clients.set(name, known);
     return known;
   };
-  const get = async (path: string) => {
-    const response = await fetch(http + path);
-    return { status: response.status, body: await response.text() };
-  };
-  await untilReady(child, 'keymount', async () => (await get('/readyz')).status === 200);
+  const get = async (path: string) => await textOf(http + path);
   return {
-    ...started,
-    build,
-    client,
-    get,
-    mount: (name, request, mountOptions = {}) =>
-      client(name).mount(request.attributes, { secrets: request.secrets, ...mountOptions }),
+    ...{ build, child, socketFolder, stateFolder, http, socket, client, get },
+    mount: (name, { attributes, secrets }, more = {}) => client(name).mount(attributes, { secrets, ...more }),
     async metric(sample) {
       const { body } = await get('/metrics');
       const line = body.split('\n').find((each) => each.startsWith(`${sample} `));
@@ -116,6 +125,20 @@ export async function startKeymount(options: E2eOptions = {}): Promise<E2eKeymou
       return await child.stop();
     },
   };
+}
+
+async function textOf(url: string): Promise<{ status: number; body: string }> {
+  // a kept connection would be used again for the next process on this port, or hold up the end of this one
+  const response = await fetch(url, { headers: { connection: 'close' } });
+  return { status: response.status, body: await response.text() };
+}
+
+async function isReady(http: string): Promise<boolean> {
+  try {
+    return (await textOf(`${http}/readyz`)).status === 200;
+  } catch {
+    return false;
+  }
 }
 
 /** Runs `keymount ARGS` to its end. */
@@ -135,7 +158,8 @@ export async function spawnKeymount(
   args: string[],
   options: { env?: Record<string, string> } = {},
 ): Promise<Child> {
-  const { program, nodeFlags } = programOf(build);
+  if (build === 'bundle') checkBundle();
+  const { program, nodeFlags } = programs[build];
   const env = { PATH: process.env['PATH'] ?? '', ...forbiddenTokens(), ...options.env };
   const child = await startChild(process.execPath, [...nodeFlags, program, ...args], { cwd: repository, env });
   register(`keymount ${args[0]} ${child.pid} (${build})`, child);
@@ -171,11 +195,6 @@ function collecting(client: ProviderClient): ProviderClient {
 export function logOf(child: Child): LogLine[] {
   const lines = child.output().split('\n');
   return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LogLine);
-}
-
-function programOf(build: Build): { program: string; nodeFlags: string[] } {
-  if (build === 'bundle') checkBundle();
-  return programs[build];
 }
 
 let checked = false;

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { lstatSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { texts } from '../lab/grpc-client.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { type FileStore, makeFileStore } from './file-store.ts';
-import { canaries, type E2eKeymount, forEachBuild, runKeymount, startKeymount } from './keymount.ts';
+import { canaries, forEachBuild, type Keymount, runKeymount, startKeymount } from './keymount.ts';
 
 const names = ['keymount', 'openbao', 'vault'] as const;
 
 forEachBuild('keymount serve', (build) => {
   let store: FileStore;
-  let keymount: E2eKeymount;
+  let keymount: Keymount;
   before(async () => {
     store = makeFileStore();
     keymount = await startKeymount({ build, args: store.args });
@@ -54,12 +54,9 @@ forEachBuild('keymount serve', (build) => {
   });
 
   it('writes a line of JSON for each event and a line for each Mount, without what was mounted', async () => {
-    const lines = keymount.child
-      .output()
-      .split('\n')
-      .filter((line) => line !== '');
+    const lines = output.split('\n').filter((line) => line !== '');
     for (const line of lines) assert.doesNotThrow(() => JSON.parse(line), line);
-    const { output } = { output: keymount.child.output() };
+    const output = keymount.child.output();
     const mounts = keymount.log().filter(({ event }) => event === 'mount');
     assert.equal(mounts.length, 1);
     const { dialect, namespace, class: className, code, files } = mounts[0] ?? {};
@@ -90,6 +87,7 @@ forEachBuild('keymount serve', (build) => {
 });
 
 forEachBuild('keymount serve where it cannot', (build) => {
+  /** What it says when it does not start: lines of the log, then one line for people. */
   const refused = async (socketDir: string, ...args: string[]) => {
     const result = await runKeymount(build, [
       'serve',
@@ -121,13 +119,18 @@ forEachBuild('keymount serve where it cannot', (build) => {
   it('refuses a directory that it may not write', {
     skip: process.platform !== 'linux' && '/proc is of Linux',
   }, async () => {
-    assert.match(await refused('/proc'), /no socket can be made at \/proc\/\.vault\.\d+\.sock: .*/);
+    assert.match(
+      await refused('/proc'),
+      /no socket can be made at \/proc\/\.vault\.\d+\.sock: E[A-Z]+; .*--socket-dir/,
+    );
   });
 
   it('leaves no socket behind when it does not start', async () => {
     const folder = scratchFolder('s');
-    writeFileSync(join(folder, 'file'), '');
-    await refused(folder, '--state-dir', join(folder, 'file', 'state'));
-    assert.deepEqual(readdirSync(folder), ['file']);
+    // the last of the three that it makes
+    mkdirSync(join(folder, 'keymount.sock'));
+    assert.match(await refused(folder), /keymount\.sock is a directory; remove it, it is in the way of the socket/);
+    assert.match(await refused(folder, '--takeover'), /keymount\.sock/);
+    assert.deepEqual(readdirSync(folder), ['keymount.sock']);
   });
 });

@@ -6,11 +6,13 @@
 export function normaliseSecretPath(secretPath: string): { address: string } | { problem: string } {
   const question = secretPath.indexOf('?');
   const path = question === -1 ? secretPath : secretPath.slice(0, question);
-  const elements = path.split('/').filter((element) => element !== '' && element !== '.');
+  const elements = path
+    .replace(/^\/?v1\//, '')
+    .split('/')
+    .filter((element) => element !== '' && element !== '.');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (/[\u0000-\u001f\u007f]/.test(secretPath)) return { problem: 'must not contain control characters' };
   if (elements.includes('..') || elements.some(isEncodedParent)) return { problem: "must not contain '..'" };
-  if (elements[0] === 'v1') elements.shift();
   if (elements.length === 0) return { problem: 'must name a secret, for example secret/data/app' };
   const query = question === -1 ? '' : sortedQuery(secretPath.slice(question + 1));
   return { address: `/v1/${elements.map(encodeElement).join('/')}${query}` };
@@ -23,7 +25,9 @@ function isEncodedParent(element: string): boolean {
 
 /** As Go's URL.EscapedPath writes an element. */
 function encodeElement(element: string): string {
-  return encodeURIComponent(element.toWellFormed()).replace(/%(?:24|26|2B|2C|3A|3B|3D|40)/g, decodeURIComponent);
+  return encodeURIComponent(element.toWellFormed())
+    .replace(/%(?:24|26|2B|2C|3A|3B|3D|40)/g, decodeURIComponent)
+    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function sortedQuery(text: string): string {

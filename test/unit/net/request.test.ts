@@ -52,10 +52,11 @@ const bodyOf = (outcome: Outcome) =>
   'reply' in outcome ? outcome.reply.body.toString() : assert.fail(formatError(outcome.failure));
 const failureOf = (outcome: Outcome): Failure => ('failure' in outcome ? outcome : assert.fail('there was a reply'));
 
-function isFailure(outcome: Outcome, code: string, text: RegExp, transient: boolean): void {
+function isFailure(outcome: Outcome, code: string, text: RegExp | string, transient: boolean): void {
   const { failure, ...rest } = failureOf(outcome);
   assert.equal(failure.code, code);
-  assert.match(formatError(failure), text);
+  if (typeof text === 'string') assert.equal(formatError(failure), text);
+  else assert.match(formatError(failure), text);
   assert.equal(rest.transient, transient);
 }
 
@@ -131,20 +132,18 @@ describe('a server that cannot be reached', () => {
     isFailure(
       refused,
       'backend-unreachable',
-      new RegExp(
-        `^cannot reach http://127\\.0\\.0\\.1:${port}: connection refused by 127\\.0\\.0\\.1:${port} \\[backend-unreachable\\]$`,
-      ),
+      `cannot reach http://127.0.0.1:${port}: connection refused by 127.0.0.1:${port} [backend-unreachable]`,
       true,
     );
     const both = await poolAt(t, `http://localhost:${port}`).exchange(message, bounds, never);
-    isFailure(both, 'backend-unreachable', new RegExp(`connection refused by localhost:${port} `), true);
-    const unknown = await poolAt(t, 'http://no-such-host.invalid:8200').exchange(message, bounds, never);
     isFailure(
-      unknown,
+      both,
       'backend-unreachable',
-      /(?:no such host as in|DNS does not answer for) no-such-host\.invalid:8200/,
+      `cannot reach http://localhost:${port}: connection refused by localhost:${port} [backend-unreachable]`,
       true,
     );
+    const unknown = await poolAt(t, 'http://no-such-host.invalid:8200').exchange(message, bounds, never);
+    isFailure(unknown, 'backend-unreachable', /(?:no such host:|DNS does not answer for) no-such-host\.invalid/, true);
   });
 
   it('is refused at the connection where its name resolves to what a class must not reach', async (t) => {
