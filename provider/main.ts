@@ -10,6 +10,7 @@ usage: keymount COMMAND [options]
 
   serve      answer the driver on its provider sockets
   mount      mount a SecretProviderClass file once, without a driver: a dry run
+  status     show what the keymount on this node holds, without values
   prepare    make room for the sockets as root, before the daemon starts
   version    print the version
 
@@ -28,6 +29,8 @@ async function main(command: string | undefined, argv: readonly string[]): Promi
         print: (line) => process.stdout.write(`${line}\n`),
         warn: (line) => process.stderr.write(`${line}\n`),
       });
+    case 'status':
+      return await runStatus(argv);
     case 'prepare':
       return await (await import('./commands/prepare.ts')).runPrepare(argv, (text) => process.stdout.write(text));
     case 'version':
@@ -71,6 +74,17 @@ async function runServe(argv: readonly string[]): Promise<number> {
   process.on('unhandledRejection', crash);
   await serve({ settings, warnings, surroundings: surroundings(), log, stop: stop.signal });
   return 0;
+}
+
+async function runStatus(argv: readonly string[]): Promise<number> {
+  const { runStatus: run, statusHelp } = await import('./commands/status.ts');
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(statusHelp);
+    return 0;
+  }
+  const { loadSettings } = await import('./settings/load.ts');
+  const { settings } = loadSettings({ argv: argv.filter((arg) => arg !== '--json'), env: process.env, readFile });
+  return await run(argv, settings.stateDir, (line) => process.stdout.write(`${line}\n`));
 }
 
 function readFile(path: string): string {

@@ -28,6 +28,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
   readonly identityOf: (connection: Connection) => 'pod' | 'admin' | 'driver';
   /** Milliseconds for which its secrets are served from memory, in place of the admin's default: for stores that cost nothing to ask. */
   readonly refreshInterval?: number;
+  /** The servers that it talks to. */
+  readonly lines?: () => LineState[];
   /** The address of a source, checked as far as that is possible without asking. Throws `class-invalid`. */
   readonly parseRef: (source: Source) => Ref;
   /** Logs in, if the backend has logins. One try of one login; the caller shares and remembers the session. */
@@ -37,6 +39,17 @@ export interface Backend<Connection = unknown, Ref = unknown> {
     deps: BackendDeps,
     signal: AbortSignal,
   ) => Promise<Session<Ref>>;
+}
+
+/** How it stands with one server. */
+export interface LineState {
+  readonly address: string;
+  /** It did not answer for a while: it is asked by one request at a time, all others get the last failure at once. */
+  readonly open: boolean;
+  /** Failures since its last answer. */
+  readonly failures: number;
+  readonly inFlight: number;
+  readonly waiting: number;
 }
 
 /** Who asks, and what they can show for it. */

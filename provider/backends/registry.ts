@@ -1,4 +1,4 @@
-import type { Backend } from './backend.ts';
+import type { Backend, LineState } from './backend.ts';
 
 /** The backends by kind, each loaded when a connection first needs it: what is not used costs neither memory nor start-up. */
 const loaders: Record<string, () => Promise<Backend>> = {
@@ -11,5 +11,15 @@ export const backendKinds: readonly string[] = Object.keys(loaders);
 
 /** undefined: there is no such kind. */
 export async function loadBackend(kind: string): Promise<Backend | undefined> {
-  return Object.hasOwn(loaders, kind) ? await loaders[kind]?.() : undefined;
+  if (!Object.hasOwn(loaders, kind)) return undefined;
+  const backend = await loaders[kind]?.();
+  if (backend !== undefined) loaded.add(backend);
+  return backend;
+}
+
+const loaded = new Set<Backend>();
+
+/** The servers that all backends in use talk to. */
+export function lineStates(): LineState[] {
+  return [...loaded].flatMap((backend) => backend.lines?.() ?? []);
 }

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { backendKinds } from '../backends/registry.ts';
-import { formatPlace, KeymountError } from '../errors.ts';
-import { assemble, type Surroundings } from '../mount/assemble.ts';
+import { backendKinds, lineStates } from '../backends/registry.ts';
+import { KeymountError } from '../errors.ts';
+import { type Assembly, assemble, type Surroundings } from '../mount/assemble.ts';
+import { countAges, type Status } from '../mount/status.ts';
+import { startAdmin } from '../rpc/admin.ts';
 import { type RpcServer, startServer } from '../rpc/server.ts';
-import { createHandlers, type MountOutcome } from '../rpc/service.ts';
+import { createHandlers } from '../rpc/service.ts';
 import { runtimeVersion } from '../rpc/version.ts';
 import type { Settings } from '../settings/settings.ts';
 import { startHealth } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { systemClock } from '../util/clock.ts';
+import { createMountReport, type MountReport } from './mount-report.ts';
 
 export interface ServeOptions {
   readonly settings: Settings;
@@ -25,40 +28,66 @@ export interface ServeOptions {
 export async function serve({ settings, warnings, surroundings, log, stop }: ServeOptions): Promise<void> {
   for (const reason of warnings) log.warn({ event: 'settings', reason });
   makeStateDir(settings.stateDir);
-  const metrics = createMetrics({
-    dialects: settings.providers,
-    backends: backendKinds,
-    version: runtimeVersion,
-    node: surroundings.nodeVersion,
-  });
+  const { limits, providers } = settings;
+  const { nodeVersion: node } = surroundings;
+  const metrics = createMetrics({ dialects: providers, backends: backendKinds, version: runtimeVersion, node });
   const parts = await assemble(settings, surroundings, log);
+  const report = createMountReport(log, metrics);
   const inFlight = { count: 0 };
-  metrics.watch('mountsInFlight', () => inFlight.count);
+  watchGauges(metrics, parts, inFlight);
+
   let server: RpcServer | undefined;
   const ready = () => (server === undefined ? 'the sockets are not there yet' : stop.aborted ? 'stopping' : undefined);
   const health =
     settings.http === undefined ? undefined : await startHealth({ address: settings.http, ready, metrics });
-  const onMount = (outcome: MountOutcome) => report(outcome, log, metrics);
-  const { mounts, mountTimeout } = settings.limits;
-  const serviceParts = { mount: parts, clock: systemClock, limits: { mounts, mountTimeout }, onMount, inFlight };
+  const unique = randomBytes(4).toString('hex');
+  const status = createStatus(parts, report, inFlight);
+  const admin = await startAdmin(settings.stateDir, unique, status);
+  const service = { mount: parts, clock: systemClock, limits, onMount: report.add, inFlight };
   try {
     server = await startServer({
       socketDir: settings.socketDir,
-      dialects: settings.providers,
+      dialects: providers,
       takeover: settings.takeover,
-      unique: randomBytes(4).toString('hex'),
+      unique,
       clock: systemClock,
-      handlersOf: (dialect) => createHandlers(dialect, serviceParts),
+      handlersOf: (dialect) => createHandlers(dialect, service),
     });
     log.info({ event: 'serving', version: runtimeVersion, sockets: server.sockets, http: settings.http });
     await aborted(stop);
     log.info({ event: 'stopping', mounts: inFlight.count });
-    await server.drain(settings.limits.drainTimeout);
+    await server.drain(limits.drainTimeout);
     log.info({ event: 'stopped' });
   } finally {
     parts.close();
-    await health?.close();
+    await Promise.all([admin.close(), health?.close()]);
   }
+}
+
+function watchGauges(metrics: Metrics, { sessions, secrets }: Assembly, inFlight: { readonly count: number }): void {
+  metrics.watch('mountsInFlight', () => inFlight.count);
+  metrics.watch('accountSessions', () => sessions.count().account);
+  metrics.watch('podSessions', () => sessions.count().pod);
+  metrics.watch('secrets', () => secrets.size);
+  metrics.watch('secretBytes', () => secrets.bytes);
+  metrics.watch('serversAway', () => lineStates().filter(({ open }) => open).length);
+}
+
+function createStatus({ sessions, secrets }: Assembly, report: MountReport, inFlight: { readonly count: number }) {
+  const started = systemClock.now();
+  return (): Status => {
+    const now = systemClock.now();
+    const ages = [...secrets.readTimes()].map((readAt) => now - readAt);
+    return {
+      version: runtimeVersion,
+      uptime: now - started,
+      mounts: { ...report.mounts, inFlight: inFlight.count },
+      sessions: sessions.count(),
+      secrets: { count: secrets.size, bytes: secrets.bytes, ages: countAges(ages) },
+      reads: report.reads,
+      servers: lineStates(),
+    };
+  };
 }
 
 function makeStateDir(path: string): void {
@@ -76,38 +105,3 @@ function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
-
-/** One line for every Mount; what is wrong with a class that still mounts is said once a plan. */
-function report({ dialect, record, reply, error, seconds }: MountOutcome, log: Log, metrics: Metrics): void {
-  const code = error?.code ?? 'ok';
-  metrics.mount({ dialect, code, seconds });
-  const { request, plan } = record;
-  const facts = {
-    event: 'mount',
-    dialect,
-    namespace: request?.pod.namespace.slice(0, 253),
-    pod: request?.pod.name.slice(0, 253),
-    class: request?.className.slice(0, 253),
-    code,
-    ms: Math.round(seconds * 1000),
-    reads: record.reads,
-    cached: record.cached,
-    ...(record.stale === 0 ? {} : { stale: record.stale }),
-    files: reply?.files.length ?? 0,
-  };
-  if (error === undefined) log.info(facts);
-  else log.error({ ...facts, error, failures: [...new Set(record.failures)].slice(0, 100) });
-  if (plan === undefined || warned.has(plan)) return;
-  warned.add(plan);
-  for (const { at, message } of plan.warnings) {
-    log.warn({
-      event: 'class-warning',
-      namespace: facts.namespace,
-      class: facts.class,
-      at: formatPlace(at),
-      reason: message,
-    });
-  }
-}
-
-const warned = new WeakSet<object>();

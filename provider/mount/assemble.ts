@@ -33,6 +33,7 @@ export interface Surroundings {
 /** All that Mounts work with, made once from the settings. */
 export interface Assembly extends MountParts {
   readonly sessions: Sessions;
+  readonly secrets: Secrets;
   readonly close: () => void;
 }
 
@@ -65,6 +66,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, l
     replies: new Replies(),
     reads: new Reads({ connections, sessions, secrets, clock, refreshInterval: settings.refreshInterval }),
     sessions,
+    secrets,
     responseBytes: settings.limits.responseBytes,
     versionKey: (dialect, signal) => versionKeys.get(settings.versionKeys[dialect], signal),
     callerOf: createCallers(prover, podTokens),

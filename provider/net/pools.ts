@@ -4,6 +4,8 @@ import { createPool, type Pool, type PoolDeps, type PoolOptions } from './pool.t
 /** The kept connections of a backend, one pool for each address and way to reach it. */
 export interface Pools {
   readonly get: (options: PoolOptions) => Pool;
+  /** All that are in use, with the address of each. */
+  readonly list: () => { readonly address: string; readonly pool: Pool }[];
   readonly close: () => void;
 }
 
@@ -11,18 +13,19 @@ export interface Pools {
 const most = 256;
 
 export function createPools(deps: PoolDeps): Pools {
-  const pools = new LRUCache<string, Pool>({ max: most });
+  const pools = new LRUCache<string, { address: string; pool: Pool }>({ max: most });
   return {
     get(options) {
       const key = JSON.stringify(options);
       const known = pools.get(key);
-      if (known !== undefined) return known;
+      if (known !== undefined) return known.pool;
       const pool = createPool(options, deps);
-      pools.set(key, pool);
+      pools.set(key, { address: options.address.text, pool });
       return pool;
     },
+    list: () => [...pools.values()],
     close() {
-      for (const pool of pools.values()) pool.close();
+      for (const { pool } of pools.values()) pool.close();
       pools.clear();
     },
   };

@@ -2,6 +2,8 @@ import {
   type Alias,
   Composer,
   type CST,
+  type Document,
+  type ErrorCode,
   isAlias,
   isMap,
   isPair,
@@ -13,6 +15,7 @@ import {
   type Pair,
   Parser,
   type YAMLMap,
+  type YAMLParseError,
 } from 'yaml';
 
 /**
@@ -25,7 +28,7 @@ export type YamlNode = YamlScalar | YamlList | YamlMap;
 export interface YamlScalar {
   readonly kind: 'scalar';
   readonly text: string;
-  /** Quoted or block text is a string whatever it looks like. */
+  /** Quoted or block text is a string whatever it looks like, and so is what has the tag `!!str`. */
   readonly plain: boolean;
   readonly line: number;
 }
@@ -73,11 +76,14 @@ export function parseYaml(text: string): YamlNode {
   const lines = new LineCounter();
   const [first, ...others] = withoutStackTraces(() => compose(text, lines));
   const problem = [first, ...others].flatMap((document) => document?.errors ?? [])[0];
-  if (problem !== undefined) throw new YamlError(problemText(problem.message), lines.linePos(problem.pos[0]).line);
-  const second = others.find(({ contents }) => contents !== null);
+  if (problem !== undefined) throw new YamlError(problemText(problem), lines.linePos(problem.pos[0]).line);
+  const second = others.find((document) => !isEmpty(document));
   if (second !== undefined) throw new YamlError('more than one YAML document', lines.linePos(second.range[0]).line);
-  if (!first?.contents) return { kind: 'scalar', text: '', plain: true, line: 1 };
-  return new Reader(lines).read(first.contents as Node, 0);
+  return new Reader(lines).read(first?.contents ?? null, 0);
+}
+
+function isEmpty({ contents }: Document.Parsed): boolean {
+  return contents === null || contents.range[0] === contents.range[1];
 }
 
 function compose(text: string, lines: LineCounter) {
@@ -97,10 +103,10 @@ function* readTokens(text: string, lines: LineCounter): Generator<CST.Token, voi
     if (++tokens > mostTokens) throw new YamlError('more tokens than a class can have', here());
     if (parser.stack.length > deepest + 4) throw new YamlError(`nested more than ${deepest} levels`, here());
     for (const token of parser.next(lexeme)) {
-      if (token.type === 'error') throw new YamlError(problemText(token.message), lines.linePos(token.offset).line);
+      yield token;
+      if (token.type === 'error') return;
       // A final `---` begins a second one.
       if (token.type === 'document' && ++documents > 2) throw new YamlError('more than one YAML document', here());
-      yield token;
     }
   }
   yield* parser.end();
@@ -117,10 +123,16 @@ function withoutStackTraces<Result>(work: () => Result): Result {
   }
 }
 
-// The library quotes the text around a problem on further lines; a pasted secret must not come back in an error.
-function problemText(message: string): string {
-  const first = message.split('\n', 1)[0] ?? '';
-  return first.replace(/ at line \d+, column \d+:?$/, '').replace(/: *["'`].*$/s, '');
+/** Where the library's own words quote the text. A pasted secret must not come back in an error. */
+const ownWords: Partial<Record<ErrorCode, string>> = {
+  BAD_DIRECTIVE: 'a broken directive (%…)',
+  BAD_DQ_ESCAPE: 'a broken escape (\\…) in a quoted text',
+  RESOURCE_EXHAUSTION: 'nested too deeply',
+  TAG_RESOLVE_FAILED: 'a broken tag (!…)',
+};
+
+function problemText({ code, message }: YAMLParseError): string {
+  return ownWords[code] ?? message.replace(/(\w): .*$/s, '$1');
 }
 
 class Reader {
@@ -167,7 +179,8 @@ class Reader {
       this.#text += text.length;
       if (this.#text > mostText)
         throw new YamlError('more text than a class can have (aliases counted each time)', line);
-      return { kind: 'scalar', text, plain: node.type === 'PLAIN' || node.type === undefined, line };
+      const plain = (node.type === 'PLAIN' || node.type === undefined) && node.tag !== 'tag:yaml.org,2002:str';
+      return { kind: 'scalar', text, plain, line };
     }
     if (isSeq(node)) {
       return { kind: 'list', items: node.items.map((item) => this.read(item as Node | null, depth + 1, line)), line };

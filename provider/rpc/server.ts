@@ -47,7 +47,13 @@ export async function startServer(options: ServerOptions): Promise<RpcServer> {
     for (const [index, dialect] of dialects.entries()) {
       const path = paths[index] as SocketPaths;
       const server = await listen(path.bound, options.handlersOf(dialect));
-      listening.push({ server, paths: path, published: publish(path) });
+      try {
+        listening.push({ server, paths: path, published: publish(path) });
+      } catch (error) {
+        // A server that goes on listening would keep the process alive.
+        server.forceShutdown();
+        throw error;
+      }
     }
   } catch (error) {
     await drain(0);
@@ -77,7 +83,9 @@ function listen(path: string, handlers: CSIDriverProviderHandlers): Promise<Serv
       else
         reject(
           new KeymountError('settings-invalid', `no socket can be made at ${path}`, {
-            reason: error.message.slice(0, 200),
+            // grpc-js puts the system's errors into one text: `…errors: [listen EACCES: permission denied /path]`.
+            reason: /\blisten (E[A-Z]+)/.exec(error.message)?.[1] ?? error.message.slice(0, 200),
+            hint: 'keymount must be able to write in its --socket-dir',
           }),
         );
     });

@@ -34,12 +34,12 @@ export function socketPaths(dir: string, name: string, unique: string): SocketPa
  */
 export async function checkFree(final: string, takeover: boolean, clock: Clock): Promise<void> {
   const stats = statOf(final);
-  if (stats === undefined || takeover) return;
-  if (stats.isDirectory()) {
+  if (stats?.isDirectory()) {
     throw new KeymountError('socket-taken', `${final} is a directory`, {
       hint: 'remove it, it is in the way of the socket',
     });
   }
+  if (stats === undefined || takeover) return;
   const runtime = stats.isFile() ? undefined : await whoAnswers(final, clock);
   if (runtime === undefined || runtime === runtimeName) return;
   throw new KeymountError('socket-taken', `another provider answers on ${final}: ${runtime}`, {

@@ -42,6 +42,11 @@ export class Secrets {
     return this.#secrets.calculatedSize;
   }
 
+  /** When each was read, in milliseconds of the clock. */
+  *readTimes(): Iterable<number> {
+    for (const { readAt } of this.#secrets.values()) yield readAt;
+  }
+
   get(held: Held, sourceKey: string): CachedSecret | undefined {
     return this.#secrets.get(keyOf(held, sourceKey));
   }

@@ -62,8 +62,11 @@ export class Sessions {
     this.#held = new LRUCache({ max: options.max ?? 20_000, dispose: (held) => this.#end(held) });
   }
 
-  get size(): number {
-    return this.#held.size;
+  /** Sessions by whose they are. */
+  count(): { account: number; pod: number } {
+    const counts = { account: 0, pod: 0 };
+    for (const { scope } of this.#held.values()) counts[scope === 'pod' ? 'pod' : 'account']++;
+    return counts;
   }
 
   /** A session that is there, or a new one; `fresh` says that it was made for this wish. */

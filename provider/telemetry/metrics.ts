@@ -11,6 +11,11 @@ export type Call = (typeof calls)[number];
 /** What is counted by looking, by the name that `watch` takes. A new gauge is one line here. */
 const gauges = {
   mountsInFlight: { name: 'keymount_mounts_in_flight', help: 'Mounts that are being answered now.' },
+  accountSessions: { name: 'keymount_account_sessions', help: 'Sessions that the pods of a ServiceAccount share.' },
+  podSessions: { name: 'keymount_pod_sessions', help: 'Sessions of single pods.' },
+  secrets: { name: 'keymount_secrets', help: 'Secrets in memory.' },
+  secretBytes: { name: 'keymount_secret_bytes', help: 'Bytes that the secrets in memory may have taken.' },
+  serversAway: { name: 'keymount_servers_away', help: 'Servers that did not answer for a while.' },
 };
 export type GaugeName = keyof typeof gauges;
 
@@ -27,6 +32,8 @@ export interface MetricsOptions {
 export interface Metrics {
   readonly mount: (mount: { dialect: string; code: Outcome; seconds: number }) => void;
   readonly backendRequest: (request: { backend: string; call: Call; code: Outcome; seconds: number }) => void;
+  /** Reads of Mounts by where they were answered from. */
+  readonly reads: (reads: { backend: number; cache: number; stale: number }) => void;
   readonly login: (login: { backend: string; code: Outcome }) => void;
   /** The gauge asks `read` whenever metrics are fetched; 0 until there is a `read`. */
   readonly watch: (gauge: GaugeName, read: () => number) => void;
@@ -55,6 +62,7 @@ export function createMetrics({ dialects, backends, version, node }: MetricsOpti
   const codeOf = (code: Outcome) => (outcomes.includes(code) ? code : 'internal');
   const mounts = mountMetrics(registry, dialects);
   const requests = requestMetrics(registry, backends);
+  const reads = readMetrics(registry);
   const watch = gaugeMetrics(registry);
   return {
     mount({ dialect, code, seconds }) {
@@ -66,6 +74,9 @@ export function createMetrics({ dialects, backends, version, node }: MetricsOpti
       const labels = { backend: backendOf(backend), call: calls.includes(call) ? call : 'other' };
       requests.total.inc({ ...labels, code: codeOf(code) });
       requests.duration.observe(labels, seconds);
+    },
+    reads(origins) {
+      for (const origin of readOrigins) reads.inc({ origin }, origins[origin]);
     },
     login: ({ backend, code }) => requests.logins.inc({ backend: backendOf(backend), code: codeOf(code) }),
     watch,
@@ -123,6 +134,19 @@ function requestMetrics(registry: Registry, backends: readonly string[]) {
     for (const call of calls) duration.zero({ backend, call });
   }
   return { total, duration, logins };
+}
+
+const readOrigins = ['backend', 'cache', 'stale'] as const;
+
+function readMetrics(registry: Registry) {
+  const total = new Counter({
+    name: 'keymount_reads_total',
+    help: 'Reads of Mounts by where they were answered from; stale is an outdated secret while its server is away.',
+    labelNames: ['origin'],
+    registers: [registry],
+  });
+  for (const origin of readOrigins) total.inc({ origin }, 0);
+  return total;
 }
 
 function gaugeMetrics(registry: Registry): Metrics['watch'] {

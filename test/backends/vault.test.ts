@@ -5,6 +5,7 @@ import { vaultBackend } from '../../provider/backends/vault/index.ts';
 import type { VaultRef } from '../../provider/backends/vault/ref.ts';
 import { formatError, KeymountError } from '../../provider/errors.ts';
 import type { Source } from '../../provider/plan/plan.ts';
+import { systemClock } from '../../provider/util/clock.ts';
 import { parseJson } from '../../provider/util/json.ts';
 import { SecretString } from '../../provider/util/secret-string.ts';
 import { type OpenBao, startOpenBao } from '../lab/openbao.ts';
@@ -144,6 +145,18 @@ describe('vault on a real OpenBao', requires('bao'), () => {
     assert.equal(proxy.count(), 2);
     assert.match(await failing(session, '/v1/kv1/data/app'), /did you mean kv1\/app\?/);
     assert.match(await failing(session, 'secret/data/app'), /did you mean secret\/app\?/);
+  });
+
+  it('knows mounts whose path has several parts', async () => {
+    await bao.mount('team/kv', 'kv', { version: '2' });
+    await bao.policy('team', 'path "team/*" { capabilities = ["read"] }');
+    await jwtRole(bao, { name: 'team', policies: ['team'] });
+    // A new mount of version 2 answers 400 for a moment, while it is made ready.
+    while ((await bao.request('GET', 'team/kv/config')).status !== 200) await systemClock.sleep(20);
+    await bao.putKv2('app', { k: 'v' }, 'team/kv');
+    const session = await connect(loginAs('team'));
+    assert.equal((await value(session, 'team/kv/app')).keys?.['k'], 'v');
+    assert.match(await failing(session, '/v1/team/kv/app'), /did you mean team\/kv\/data\/app\?/);
   });
 
   it('names the policy line that a role lacks', async () => {

@@ -3,7 +3,7 @@ import { type FakeKube, startFakeKube } from '../lab/fakekube.ts';
 import { freePort } from '../lab/free-port.ts';
 import { answers, requestJson } from '../lab/http-json.ts';
 import { type OpenBao, startOpenBao } from '../lab/openbao.ts';
-import { enableJwtAuth, jwtRole } from '../lab/openbao-auth.ts';
+import { enableJwtAuth, enableKubernetesAuth, jwtRole, kubernetesRole } from '../lab/openbao-auth.ts';
 import { createTokenIssuer, type TokenIssuer } from '../lab/pod-token.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { need } from '../lab/tools.ts';
@@ -24,7 +24,7 @@ export interface BenchLab {
   stop(): Promise<void>;
 }
 
-/** Role and policy are named `bench`; the policy reads KV v2 below `secret/bench/`. */
+/** Auth methods `jwt` and `kubernetes`, each with a role `bench` of the policy `bench`, which reads KV v2 below `secret/bench/`. */
 export async function startBenchLab(): Promise<BenchLab> {
   const issuer = createTokenIssuer();
   const { keyFile } = issuer.writeTo(scratchFolder('bench'));
@@ -32,6 +32,8 @@ export async function startBenchLab(): Promise<BenchLab> {
   await bao.policy('bench', 'path "secret/data/bench/*" { capabilities = ["read"] }');
   await enableJwtAuth(bao, issuer);
   await jwtRole(bao, { name: 'bench', policies: ['bench'] });
+  await enableKubernetesAuth(bao, kube);
+  await kubernetesRole(bao, { name: 'bench', policies: ['bench'] });
   const [listen, counters] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const proxy = await startCountproxy(listen, counters, bao.address);
   return {

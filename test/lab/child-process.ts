@@ -60,14 +60,22 @@ export async function startChild(command: string, args: string[], options: Child
 }
 
 /**
- * Asks `ready` every 10 ms until it answers true. An Error carries the program's output if the program ends first or
- * `timeout` milliseconds (15,000 unless told) pass.
+ * Asks `ready` every 10 ms until it answers true. If the program ends first, or `timeout` milliseconds (15,000 unless told)
+ * pass, the program is killed and the Error carries its output.
  */
-export async function untilReady(child: Child, what: string, ready: () => Promise<boolean>, timeout = 15_000) {
+export async function untilReady(
+  child: Child,
+  what: string,
+  ready: () => Promise<boolean>,
+  timeout = 15_000,
+): Promise<void> {
   const end = performance.now() + timeout;
   while (!(await ready())) {
     if (!child.isRunning()) throw new Error(`${what} ended with ${await child.ended}:\n${child.output()}`);
-    if (performance.now() > end) throw new Error(`${what} was not ready after ${timeout} ms:\n${child.output()}`);
+    if (performance.now() > end) {
+      child.signal('SIGKILL');
+      throw new Error(`${what} was not ready after ${timeout} ms:\n${child.output()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

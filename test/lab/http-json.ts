@@ -43,9 +43,13 @@ export function requestJson(url: string, options: JsonRequest = {}): Promise<Jso
 }
 
 /** True if anything answers http at this address. */
-export async function answers(url: string): Promise<boolean> {
-  return requestJson(url, { timeout: 2_000 }).then(
-    () => true,
-    () => false,
-  );
+export function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = request(url, { agent: false, signal: AbortSignal.timeout(2_000) }, (response) => {
+      response.destroy();
+      resolve(true);
+    });
+    call.on('error', () => resolve(false));
+    call.end();
+  });
 }

@@ -1,3 +1,4 @@
+import type { Pool } from '../../net/pool.ts';
 import { createPools, type Pools } from '../../net/pools.ts';
 import type { Backend, BackendDeps } from '../backend.ts';
 import { createVaultClient } from './client.ts';
@@ -38,6 +39,7 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
     // A drop-in class does not say whether its mount is of the kubernetes or the jwt method: the login's reply does.
     scopeOf: ({ auth }) => (auth.method === 'kubernetes' || auth.method === 'pod' ? 'serviceAccount' : 'pod'),
     identityOf: ({ auth }) => (auth.method === 'cert' || auth.method === 'token-file' ? 'admin' : 'pod'),
+    lines: () => (pools?.list() ?? []).map(({ address, pool }) => ({ address, ...pool.breaker(), ...loadOf(pool) })),
     parseRef: parseVaultRef,
     async connect(connection, login, deps, signal) {
       const line = await lineOf(connection, deps);
@@ -45,6 +47,10 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
       return createVaultSession(connection, line, authority, deps);
     },
   };
+}
+
+function loadOf({ load }: Pool) {
+  return { inFlight: load.held, waiting: load.waiting };
 }
 
 export const vaultBackend = createVaultBackend('vault');

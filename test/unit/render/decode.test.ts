@@ -6,7 +6,10 @@ import { decode } from '../../../provider/render/decode.ts';
 import type { Encoding } from '../../../provider/render/encoding.ts';
 
 interface Golden {
-  encodings: Record<Exclude<Encoding, 'utf-8'>, { alphabet: string; longest: number; accepted: Record<string, string> }>;
+  encodings: Record<
+    Exclude<Encoding, 'utf-8'>,
+    { alphabet: string; longest: number; accepted: Record<string, string> }
+  >;
 }
 const golden = JSON.parse(readFileSync(new URL('golden/golden.json', import.meta.url), 'utf8')) as Golden;
 

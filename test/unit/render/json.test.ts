@@ -25,7 +25,10 @@ describe('JSON as Go writes it', () => {
   });
 
   it('writes a number with the digits that it came with', () => {
-    assert.equal(goJson([rawNumber('12345678901234567890'), rawNumber('1.0'), rawNumber('-0')]), '[12345678901234567890,1.0,-0]');
+    assert.equal(
+      goJson([rawNumber('12345678901234567890'), rawNumber('1.0'), rawNumber('-0')]),
+      '[12345678901234567890,1.0,-0]',
+    );
   });
 
   it('keeps the order of the fields of a struct and sorts below it', () => {

@@ -1,0 +1,65 @@
+import { formatPlace } from '../errors.ts';
+import type { Status } from '../mount/status.ts';
+import type { MountOutcome } from '../rpc/service.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** Tells of every Mount in log and metrics, and counts them for `keymount status`. */
+export interface MountReport {
+  readonly add: (outcome: MountOutcome) => void;
+  readonly mounts: { answered: number; failed: number };
+  readonly reads: { -readonly [Origin in keyof Status['reads']]: number };
+}
+
+/** Names come from the driver, but a class could set them: they get no more room than Kubernetes gives a name. */
+const longestName = 253;
+
+export function createMountReport(log: Log, metrics: Metrics): MountReport {
+  const mounts = { answered: 0, failed: 0 };
+  const reads = { backend: 0, cache: 0, stale: 0 };
+  // What is wrong with a class that still mounts is said once a plan, not once a minute.
+  const warned = new WeakSet<object>();
+
+  function count({ dialect, record, error, seconds }: MountOutcome): void {
+    if (error === undefined) mounts.answered++;
+    else mounts.failed++;
+    const origins = { backend: record.reads - record.cached, cache: record.cached - record.stale, stale: record.stale };
+    for (const origin of ['backend', 'cache', 'stale'] as const) reads[origin] += origins[origin];
+    metrics.mount({ dialect, code: error?.code ?? 'ok', seconds });
+    metrics.reads(origins);
+  }
+
+  function write({ dialect, record, reply, error, seconds }: MountOutcome): void {
+    const { request, plan } = record;
+    const facts = {
+      event: 'mount',
+      dialect,
+      namespace: request?.pod.namespace.slice(0, longestName),
+      pod: request?.pod.name.slice(0, longestName),
+      class: request?.className.slice(0, longestName),
+      code: error?.code ?? 'ok',
+      ms: Math.round(seconds * 1000),
+      reads: record.reads,
+      cached: record.cached,
+      ...(record.stale === 0 ? {} : { stale: record.stale }),
+      files: reply?.files.length ?? 0,
+    };
+    if (error === undefined) log.info(facts);
+    else log.error({ ...facts, error, failures: [...new Set(record.failures)].slice(0, 100) });
+    if (plan === undefined || warned.has(plan)) return;
+    warned.add(plan);
+    for (const { at, message } of plan.warnings) {
+      const { namespace, class: name } = facts;
+      log.warn({ event: 'class-warning', namespace, class: name, at: formatPlace(at), reason: message });
+    }
+  }
+
+  return {
+    mounts,
+    reads,
+    add(outcome) {
+      count(outcome);
+      write(outcome);
+    },
+  };
+}

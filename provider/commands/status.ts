@@ -1,0 +1,80 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { KeymountError } from '../errors.ts';
+import type { Status } from '../mount/status.ts';
+import { adminSocket } from '../rpc/admin.ts';
+import { formatDuration } from '../util/duration.ts';
+import { columns } from './columns.ts';
+
+export const statusHelp = `usage: keymount status [--state-dir DIR] [--json]
+
+Asks the keymount that runs on this node what it holds: sessions, secrets by age, hits and misses, servers that are away. No values.
+`;
+
+/** `keymount status`. Throws `settings-invalid` where no keymount answers. */
+export async function runStatus(
+  argv: readonly string[],
+  stateDir: string,
+  print: (line: string) => void,
+): Promise<number> {
+  const status = JSON.parse(await ask(join(stateDir, `${adminSocket}.sock`))) as Status;
+  if (argv.includes('--json')) {
+    print(JSON.stringify(status, undefined, 2));
+    return 0;
+  }
+  for (const line of describe(status)) print(line);
+  return 0;
+}
+
+function describe({ version, uptime, mounts, sessions, secrets, reads, servers }: Status): string[] {
+  const asked = reads.cache + reads.stale + reads.backend;
+  const share = asked === 0 ? '' : `, ${Math.round((100 * (reads.cache + reads.stale)) / asked)} % from memory`;
+  return [
+    `keymount ${version}, up ${formatDuration(Math.floor(uptime / 1000) * 1000)}`,
+    '',
+    ...columns([
+      ['mounts', `${mounts.answered} answered, ${mounts.failed} failed, ${mounts.inFlight} in flight`],
+      ['sessions', `${sessions.account} of ServiceAccounts, ${sessions.pod} of single pods`],
+      ['secrets', `${secrets.count} in ${Math.ceil(secrets.bytes / 1024)} KiB`],
+      [
+        '  by age',
+        Object.entries(secrets.ages)
+          .map(([age, count]) => `${age}: ${count}`)
+          .join(', '),
+      ],
+      ['reads', `${reads.backend} asked, ${reads.cache} remembered, ${reads.stale} outdated${share}`],
+    ]),
+    '',
+    ...(servers.length === 0
+      ? ['no server was asked yet']
+      : columns([
+          ['server', 'state', 'in flight', 'waiting'],
+          ...servers.map(({ address, open, failures, inFlight, waiting }) => [
+            address,
+            open ? `away (${failures} failures in a row)` : failures > 0 ? `${failures} failures in a row` : 'answers',
+            String(inFlight),
+            String(waiting),
+          ]),
+        ])),
+  ];
+}
+
+function ask(socketPath: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const refuse = (reason: string | undefined) =>
+      reject(
+        new KeymountError('settings-invalid', `no keymount answers on ${socketPath}`, {
+          reason,
+          hint: 'run it as the user of keymount or as root, with the --state-dir of the keymount that serves',
+        }),
+      );
+    const call = request({ socketPath, path: '/status', timeout: 5_000 }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    });
+    call.on('timeout', () => call.destroy());
+    call.on('error', (error: NodeJS.ErrnoException) => refuse(error.code));
+    call.end();
+  });
+}

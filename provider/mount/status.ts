@@ -1,0 +1,25 @@
+import type { LineState } from '../backends/backend.ts';
+import type { Origin } from '../sessions/reads.ts';
+
+/** What `keymount status` shows: counts, ages and addresses; no values, and no names of secrets. */
+export interface Status {
+  readonly version: string;
+  /** Milliseconds. */
+  readonly uptime: number;
+  readonly mounts: { readonly answered: number; readonly failed: number; readonly inFlight: number };
+  readonly sessions: { readonly account: number; readonly pod: number };
+  readonly secrets: { readonly count: number; readonly bytes: number; readonly ages: Readonly<Record<string, number>> };
+  /** By where they were answered from. */
+  readonly reads: Readonly<Record<Origin, number>>;
+  readonly servers: readonly LineState[];
+}
+
+/** Ages in milliseconds as counts below some bounds that people think in. */
+export function countAges(ages: Iterable<number>): Record<string, number> {
+  const counts: Record<string, number> = { '<1m': 0, '<10m': 0, '<1h': 0, older: 0 };
+  for (const age of ages) {
+    const bound = age < 60_000 ? '<1m' : age < 600_000 ? '<10m' : age < 3_600_000 ? '<1h' : 'older';
+    counts[bound] = (counts[bound] ?? 0) + 1;
+  }
+  return counts;
+}

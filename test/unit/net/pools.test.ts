@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseAddress } from '../../../provider/net/address.ts';
+import type { PoolOptions } from '../../../provider/net/pool.ts';
+import { createPools } from '../../../provider/net/pools.ts';
+import { systemClock } from '../../../provider/util/clock.ts';
+
+function at(address: string, more: Partial<PoolOptions> = {}): PoolOptions {
+  const parsed = parseAddress(address);
+  assert.ok('address' in parsed);
+  const tls = { skipVerify: false };
+  return { address: parsed.address, tls, maxConcurrent: 2, proxy: undefined, guarded: false, ...more };
+}
+
+describe('pools', () => {
+  const deps = { clock: systemClock, random: () => 0.5, proxies: { https: undefined, http: undefined, no: [] } };
+
+  it('are shared by what is reached in the same way', () => {
+    const pools = createPools(deps);
+    const pool = pools.get(at('https://vault:8200'));
+    assert.equal(pools.get(at('HTTPS://vault.:8200/')), pool);
+    for (const other of [
+      at('https://vault:8201'),
+      at('https://vault:8200', { guarded: true }),
+      at('https://vault:8200', { tls: { skipVerify: true } }),
+      at('https://vault:8200', { tls: { skipVerify: false, cert: { path: '/c' }, key: { path: '/k' } } }),
+      at('https://vault:8200', { proxy: 'http://squid:3128' }),
+    ]) {
+      assert.notEqual(pools.get(other), pool);
+    }
+  });
+
+  it('are bounded, whatever addresses classes choose', () => {
+    const pools = createPools(deps);
+    const first = pools.get(at('http://host-0'));
+    for (let i = 1; i <= 256; i++) pools.get(at(`http://host-${i}`));
+    assert.notEqual(pools.get(at('http://host-0')), first);
+  });
+});
