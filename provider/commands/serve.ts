@@ -32,7 +32,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   const { nodeVersion: node } = surroundings;
   const metrics = createMetrics({ dialects: providers, backends: backendKinds, version: runtimeVersion, node });
   const parts = await assemble(settings, surroundings, log);
-  const report = createMountReport(log, metrics);
+  const report = createMountReport(log, metrics, parts.events);
   const inFlight = { count: 0 };
   watchGauges(metrics, parts, inFlight);
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createKubeApi, type KubeApi } from '../kube/api.ts';
 import { findKubeConfig } from '../kube/config.ts';
+import { createPodEvents, type PodEvents } from '../kube/events.ts';
 import { getJwks } from '../kube/jwks.ts';
 import { describe } from '../kube/kube-error.ts';
 import { createPodTokens } from '../kube/pod-token.ts';
@@ -34,6 +35,8 @@ export interface Surroundings {
 export interface Assembly extends MountParts {
   readonly sessions: Sessions;
   readonly secrets: Secrets;
+  /** Absent without a cluster. */
+  readonly events: PodEvents | undefined;
   readonly close: () => void;
 }
 
@@ -67,6 +70,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, l
     reads: new Reads({ connections, sessions, secrets, clock, refreshInterval: settings.refreshInterval }),
     sessions,
     secrets,
+    events: api === undefined ? undefined : createEvents(api, settings, log),
     responseBytes: settings.limits.responseBytes,
     versionKey: (dialect, signal) => versionKeys.get(settings.versionKeys[dialect], signal),
     callerOf: createCallers(prover, podTokens),
@@ -86,4 +90,9 @@ function createProver(api: KubeApi | undefined, log: Log): IdentityProver {
     onKeysUnavailable: (error) => log.warn({ event: 'jwks-unavailable', reason: describe(error) }),
   });
   return createIdentityProver(proof);
+}
+
+function createEvents(api: KubeApi, { nodeName }: Settings, log: Log): PodEvents {
+  const onForbidden = (reason: string) => log.info({ event: 'events-off', reason });
+  return createPodEvents({ api, clock: systemClock, nodeName, onForbidden });
 }

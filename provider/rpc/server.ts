@@ -1,5 +1,5 @@
 import { mkdirSync, type Stats } from 'node:fs';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { KeymountError } from '../errors.ts';
 import type { DialectName } from '../plan/plan.ts';
 import type { Clock } from '../util/clock.ts';
@@ -34,6 +34,8 @@ export interface RpcServer {
 /** Throws `socket-taken` and `settings-invalid`; then nothing is left behind. */
 export async function startServer(options: ServerOptions): Promise<RpcServer> {
   const { socketDir, dialects, takeover, unique, clock } = options;
+  // It writes to stderr by itself, in a form of its own.
+  setLogVerbosity(logVerbosity.NONE);
   makeDirectory(socketDir);
   const paths = dialects.map((dialect) => socketPaths(socketDir, dialect, unique));
   await Promise.all(dialects.map((dialect) => sweep(socketDir, dialect)));

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Code, catalogue } from '../errors.ts';
+import type { Rotation } from './rotation.ts';
 
 /** How something ended. */
 export type Outcome = 'ok' | Code;
@@ -37,6 +38,8 @@ export interface Metrics {
   readonly login: (login: { backend: string; code: Outcome }) => void;
   /** The gauge asks `read` whenever metrics are fetched; 0 until there is a `read`. */
   readonly watch: (gauge: GaugeName, read: () => number) => void;
+  /** `keymount_rotation_failing` is what this gives whenever metrics are fetched: as many series as classes are mounted here. */
+  readonly watchRotation: (failing: Rotation['failing']) => void;
   readonly contentType: string;
   /** Everything in the Prometheus text format. */
   readonly text: () => Promise<string>;
@@ -80,6 +83,7 @@ export function createMetrics({ dialects, backends, version, node }: MetricsOpti
     },
     login: ({ backend, code }) => requests.logins.inc({ backend: backendOf(backend), code: codeOf(code) }),
     watch,
+    watchRotation: rotationMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   };
@@ -171,6 +175,23 @@ function readSafely(read: (() => number) | undefined): number {
   } catch {
     return Number.NaN;
   }
+}
+
+function rotationMetrics(registry: Registry): Metrics['watchRotation'] {
+  let failing: Rotation['failing'] = () => [];
+  const gauge: Gauge = new Gauge({
+    name: 'keymount_rotation_failing',
+    help: 'Mounted volumes whose last refresh failed; their pods still have the old files.',
+    labelNames: ['namespace', 'class'],
+    registers: [registry],
+    collect() {
+      gauge.reset();
+      for (const { namespace, class: name, volumes } of failing()) gauge.set({ namespace, class: name }, volumes);
+    },
+  });
+  return (read) => {
+    failing = read;
+  };
 }
 
 function oneOf(known: readonly string[]): (name: string) => string {

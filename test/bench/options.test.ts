@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { benchOptions, v8Flags } from './options.ts';
 import { scenarios } from './scenarios/all.ts';
@@ -13,6 +14,12 @@ describe('the options of the benchmark', () => {
       nodeFlags: v8Flags,
       json: undefined,
     });
+  });
+
+  it('give Node the flags that the image gives it', () => {
+    const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    const entrypoint = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]';
+    assert.deepEqual((JSON.parse(entrypoint) as string[]).slice(1, -1), v8Flags);
   });
 
   it('can leave the flags of Node out', () => {

@@ -19,12 +19,12 @@ export interface BenchOptions {
 }
 
 /**
- * What image and benchmark give to Node. Of the flags tried on a prototype of 3,410 Mounts, these kept memory lowest (65
+ * What image (Dockerfile) and benchmark give to Node. Of the flags tried on a prototype of 3,410 Mounts, these kept memory lowest (65
  * MiB idle, 95 after; 67 and 156 without) for 20 % more CPU.
  */
 export const v8Flags = ['--optimize-for-size', '--max-semi-space-size=1'];
 
-const usage = `usage: npm run bench -- [options]
+export const usage = `usage: npm run bench -- [options]
 
   --runs N            runs of each contestant, in turns; the table shows medians (3)
   --scenario NAME     only this one, repeatable: ${scenarios.map(({ name }) => name).join(', ')}

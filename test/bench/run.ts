@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { type BenchLab, startBenchLab } from './bench-lab.ts';
 import { inventedReply, recordedReply } from './constant-reply.ts';
 import { constantContestant, keymountContestant, type StartContestant } from './contestant.ts';
-import { type BenchOptions, benchOptions, type ContestantName } from './options.ts';
+import { type BenchOptions, benchOptions, type ContestantName, usage } from './options.ts';
 import type { Figures, Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/all.ts';
 import { medians, table } from './table.ts';
@@ -75,8 +75,10 @@ which OpenBao, the proxy and the load client share. "constant" answers the same 
 Absolute figures swing with the machine; ratios hold.`;
 }
 
+const args = process.argv.slice(2);
 try {
-  await bench(benchOptions(process.argv.slice(2)));
+  if (args.includes('--help')) console.log(usage);
+  else await bench(benchOptions(args));
 } catch (error) {
   process.stderr.write(`bench: ${(error as Error).message}\n`);
   process.exitCode = 1;

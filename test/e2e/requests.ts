@@ -26,3 +26,8 @@ export function requestOf(issuer: TokenIssuer, mount: PodMount): DriverRequest {
 export function vaultClass(objects: Record<string, unknown>[], parameters: Record<string, string> = {}) {
   return { roleName: 'app', ...parameters, objects: JSON.stringify(objects) };
 }
+
+/** The class that reads what the fake Vault has. */
+export const passwordClass = vaultClass([
+  { objectName: 'password', secretPath: 'secret/data/app', secretKey: 'password' },
+]);

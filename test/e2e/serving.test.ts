@@ -54,9 +54,9 @@ forEachBuild('keymount serve', (build) => {
   });
 
   it('writes a line of JSON for each event and a line for each Mount, without what was mounted', async () => {
+    const output = keymount.child.output();
     const lines = output.split('\n').filter((line) => line !== '');
     for (const line of lines) assert.doesNotThrow(() => JSON.parse(line), line);
-    const output = keymount.child.output();
     const mounts = keymount.log().filter(({ event }) => event === 'mount');
     assert.equal(mounts.length, 1);
     const { dialect, namespace, class: className, code, files } = mounts[0] ?? {};

@@ -54,4 +54,3 @@ export function isFailure(outcome: Outcome, code: string, text: RegExp | string,
   else assert.match(formatError(failure), text);
   assert.equal(rest.transient, transient);
 }
-

@@ -146,4 +146,3 @@ describe('an odd server', () => {
     assert.equal(server.requests.length, 0);
   });
 });
-

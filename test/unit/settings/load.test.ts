@@ -46,6 +46,8 @@ describe('settings of which none is given', () => {
         openbao: 'openbao-csi-provider-hmac-key',
         keymount: 'keymount-version-key',
       },
+      refreshInterval: 60_000,
+      sessionMaxAge: 3_600_000,
       limits: {
         mounts: 256,
         responseBytes: 4_194_304 - 131_072,

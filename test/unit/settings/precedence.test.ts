@@ -13,7 +13,7 @@ const samples: Readonly<Record<string, readonly [string, string, string, string]
   'host:port': [':1', ':2', ':3', ':4'],
   number: ['5', '6', '7', '8'],
   bytes: ['5KiB', '6KiB', '7KiB', '8KiB'],
-  duration: ['5s', '6s', '7s', '8s'],
+  duration: ['15s', '16s', '17s', '18s'],
   url: ['http://a:1', 'http://b:1', 'http://c:1', 'http://d:1'],
   'url,...': ['http://a:1', 'http://b:1', 'http://c:1', 'http://d:1'],
   'text,...': ['a', 'b', 'c', 'd'],
