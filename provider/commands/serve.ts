@@ -4,7 +4,7 @@ import { backendKinds, lineStates } from '../backends/registry.ts';
 import { KeymountError } from '../errors.ts';
 import { type Assembly, assemble, type Surroundings } from '../mount/assemble.ts';
 import { countAges, type Status } from '../mount/status.ts';
-import { startAdmin } from '../rpc/admin.ts';
+import { type AdminServer, startAdmin } from '../rpc/admin.ts';
 import { type RpcServer, startServer } from '../rpc/server.ts';
 import { createHandlers } from '../rpc/service.ts';
 import { runtimeVersion } from '../rpc/version.ts';
@@ -42,9 +42,11 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
     settings.http === undefined ? undefined : await startHealth({ address: settings.http, ready, metrics });
   const unique = randomBytes(4).toString('hex');
   const status = createStatus(parts, report, inFlight);
-  const admin = await startAdmin(settings.stateDir, unique, status);
-  const service = { mount: parts, clock: systemClock, limits, onMount: report.add, inFlight };
+  const giveUp = new AbortController();
+  const service = { mount: parts, clock: systemClock, limits, onMount: report.add, inFlight, giveUp: giveUp.signal };
+  let admin: AdminServer | undefined;
   try {
+    admin = await startAdmin(settings.stateDir, unique, status);
     server = await startServer({
       socketDir: settings.socketDir,
       dialects: providers,
@@ -52,6 +54,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
       unique,
       clock: systemClock,
       handlersOf: (dialect) => createHandlers(dialect, service),
+      onDrainTimeout: () => giveUp.abort(new KeymountError('shutting-down', 'keymount was asked to stop')),
     });
     log.info({ event: 'serving', version: runtimeVersion, sockets: server.sockets, http: settings.http });
     await aborted(stop);
@@ -60,7 +63,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
     log.info({ event: 'stopped' });
   } finally {
     parts.close();
-    await Promise.all([admin.close(), health?.close()]);
+    await Promise.all([admin?.close(), health?.close()]);
   }
 }
 

@@ -10,10 +10,11 @@ export function checkPath(path: string, at: Place, problems: Problems): void {
     problems.error(at, `${JSON.stringify(path.slice(0, 80))} is no path that the driver takes: it ${problem}`);
 }
 
-/** Reports outputs that cannot both be files, naming both objects. */
+/** Reports outputs that cannot both be files, naming both objects. One without a path has its problem already. */
 export function checkCollisions(outputs: readonly Output[], problems: Problems): void {
-  for (const { first, second, reason } of findCollisions(outputs.map(({ path }) => path))) {
-    const [a, b] = [outputs[first], outputs[second]];
+  const named = outputs.filter(({ path }) => path !== '');
+  for (const { first, second, reason } of findCollisions(named.map(({ path }) => path))) {
+    const [a, b] = [named[first], named[second]];
     if (a !== undefined && b !== undefined) problems.error(b.at, `and ${formatPlace(a.at)} ${reason}`);
   }
 }

@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly unique: string;
   readonly clock: Clock;
   readonly handlersOf: (dialect: DialectName) => CSIDriverProviderHandlers;
+  /** A stop has waited long enough: what is in flight should be answered now. */
+  readonly onDrainTimeout: () => void;
 }
 
 interface Listening {
@@ -24,10 +26,13 @@ interface Listening {
   readonly published: Stats;
 }
 
+/** Milliseconds for the last answers after the drain timeout. */
+const lastAnswers = 500;
+
 /** The sockets of all enabled dialects in one process. */
 export interface RpcServer {
   readonly sockets: readonly string[];
-  /** Takes the sockets away, lets Mounts in flight end for at most `timeout` ms, then ends them. */
+  /** Takes the sockets away, lets Mounts in flight end for at most `timeout` ms, then gives them up. */
   readonly drain: (timeout: number) => Promise<void>;
 }
 
@@ -43,7 +48,12 @@ export async function startServer(options: ServerOptions): Promise<RpcServer> {
   const listening: Listening[] = [];
   const drain = async (timeout: number) => {
     for (const { paths: path, published } of listening) withdraw(path, published);
-    await Promise.all(listening.map(({ server }) => shutDown(server, clock, timeout)));
+    const ended = Promise.all(listening.map(({ server }) => endOf(server)));
+    if (!(await comesWithin(timeout, ended, clock))) {
+      options.onDrainTimeout();
+      await comesWithin(lastAnswers, ended, clock);
+    }
+    for (const { server } of listening) server.forceShutdown();
   };
   try {
     for (const [index, dialect] of dialects.entries()) {
@@ -94,10 +104,17 @@ function listen(path: string, handlers: CSIDriverProviderHandlers): Promise<Serv
   });
 }
 
-async function shutDown(server: Server, clock: Clock, timeout: number): Promise<void> {
-  const done = new AbortController();
-  const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve())).then(() => done.abort());
-  const patience = clock.sleep(timeout, done.signal).catch(() => {});
-  await Promise.race([ended, patience]);
-  server.forceShutdown();
+/** No new calls from now on; settles when those in flight have been answered. */
+function endOf(server: Server): Promise<void> {
+  return new Promise((resolve) => server.tryShutdown(() => resolve()));
+}
+
+async function comesWithin(timeout: number, event: Promise<unknown>, clock: Clock): Promise<boolean> {
+  const came = new AbortController();
+  const patience = clock.sleep(timeout, came.signal).then(
+    () => false,
+    () => true,
+  );
+  void event.then(() => came.abort());
+  return await patience;
 }

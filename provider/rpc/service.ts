@@ -19,6 +19,8 @@ export interface ServiceParts {
   readonly onMount: (outcome: MountOutcome) => void;
   /** Mounts in flight, all sockets together. */
   readonly inFlight: { count: number };
+  /** Aborts when a stop has waited long enough, with the error that the Mounts in flight then get. */
+  readonly giveUp: AbortSignal;
 }
 
 export interface MountOutcome {
@@ -53,17 +55,26 @@ async function answer(
   const deadline = startDeadline(parts.clock, deadlineOf(call, parts), () => {
     return new KeymountError('deadline-exceeded', 'the deadline of the Mount passed before everything was read');
   });
-  call.on('cancelled', () => deadline.abort(new KeymountError('cancelled', 'the driver gave the Mount up')));
+  let answered = false;
+  // grpc-js says it of every stream that ends, answered or not.
+  call.on('cancelled', () => {
+    if (!answered) deadline.abort(new KeymountError('cancelled', 'the driver gave the Mount up'));
+  });
+  const onGiveUp = () => deadline.abort(parts.giveUp.reason);
+  parts.giveUp.addEventListener('abort', onGiveUp, { once: true });
   parts.inFlight.count++;
   try {
     if (parts.inFlight.count > parts.limits.mounts) throw tooMany(parts.limits.mounts);
     reply = await mount(call.request, dialect, parts.mount, record, deadline.signal);
+    answered = true;
     callback(null, toMessage(reply));
   } catch (thrown) {
     error = toKeymountError(thrown);
+    answered = true;
     callback(toStatus(error));
   } finally {
     parts.inFlight.count--;
+    parts.giveUp.removeEventListener('abort', onGiveUp);
     deadline.end();
   }
   parts.onMount({ dialect, record, reply, error, seconds: (parts.clock.now() - started) / 1000 });

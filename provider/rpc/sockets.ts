@@ -49,7 +49,10 @@ export async function checkFree(final: string, takeover: boolean, clock: Clock):
 
 /** Removes what processes left behind that were killed between binding a socket and putting it into its place. */
 export async function sweep(dir: string, name: string): Promise<void> {
-  const left = readdirSync(dir).filter((file) => file.startsWith(`.${name}.`) && file.endsWith('.sock'));
+  const [start, end] = [`.${name}.`, '.sock'];
+  const left = readdirSync(dir).filter(
+    (file) => file.startsWith(start) && file.endsWith(end) && /^[0-9a-f]+$/.test(file.slice(start.length, -end.length)),
+  );
   for (const file of left)
     if ((await knock(join(dir, file))) === 'ECONNREFUSED') rmSync(join(dir, file), { force: true });
 }

@@ -44,6 +44,8 @@ type ReadResult = CachedSecret & { readonly from: Origin };
 export class Reads {
   readonly #options: ReadsOptions;
   readonly #flights = new Flights<CachedSecret>();
+  /** Sources belong to plans, which are kept, and each has one connection for good. */
+  readonly #refs = new WeakMap<Source, unknown>();
 
   constructor(options: ReadsOptions) {
     this.#options = options;
@@ -78,7 +80,7 @@ export class Reads {
     const batch = new Batch<unknown, Secret>((refs, together) => first.held.session.read(refs, together));
     const outcomes = sources.map(async (source): Promise<ReadOutcome> => {
       try {
-        const ref = connection.backend.parseRef(source);
+        const ref = this.#refOf(connection, source);
         const placed = { source, ref, interval, ...first };
         const result = shared
           ? await this.#readShared(placed, connection, caller, signal)
@@ -90,6 +92,15 @@ export class Reads {
     });
     batch.start();
     return outcomes;
+  }
+
+  #refOf({ backend }: Connection, source: Source): unknown {
+    let ref = this.#refs.get(source);
+    if (ref === undefined) {
+      ref = backend.parseRef(source);
+      this.#refs.set(source, ref);
+    }
+    return ref;
   }
 
   /** Through the session of the ServiceAccount what all its pods may have, through the pod's own what only it may. */

@@ -23,9 +23,10 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 /** keymount as the image runs it, with the lab's OpenBao and Kubernetes API. */
 export function keymountContestant(lab: BenchLab, { source, nodeFlags }: BenchOptions): StartContestant {
   const program = source ? 'provider/main.ts' : 'dist/keymount.cjs';
-  const env = { VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress, KUBECONFIG: lab.kube.kubeconfig };
+  const env = { VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress };
+  const args = ['--kubeconfig', lab.kube.kubeconfig];
   return async () => {
-    const keymount = await startKeymount({ program, nodeFlags, env });
+    const keymount = await startKeymount({ program, nodeFlags, env, args });
     return { pid: keymount.child.pid, socket: keymount.socket('vault'), stop: () => keymount.stop() };
   };
 }

@@ -106,7 +106,7 @@ forEachBuild('keymount serve where it cannot', (build) => {
     const folder = join(scratchFolder('long'), 'x'.repeat(80));
     assert.match(
       await refused(folder),
-      /x{80}\/\.\w+\.\d+\.sock is longer than 107 bytes; choose a shorter --socket-dir/,
+      /x{80}\/\.\w+\.\w+\.sock is longer than 107 bytes; choose a shorter --socket-dir/,
     );
   });
 
@@ -121,7 +121,7 @@ forEachBuild('keymount serve where it cannot', (build) => {
   }, async () => {
     assert.match(
       await refused('/proc'),
-      /no socket can be made at \/proc\/\.vault\.\d+\.sock: E[A-Z]+; .*--socket-dir/,
+      /no socket can be made at \/proc\/\.vault\.\w+\.sock: E[A-Z]+; .*--socket-dir/,
     );
   });
 

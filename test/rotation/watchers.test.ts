@@ -31,7 +31,9 @@ async function untilLines(child: Child, count: number): Promise<void> {
   }
 }
 
-describe('docs/rotation.md, on a volume of the driver', requires('drivermount', 'python-watchdog'), () => {
+const options = { ...requires('drivermount', 'python-watchdog'), timeout: 120_000 };
+
+describe('docs/rotation.md, on a volume of the driver', options, () => {
   let volume: Volume;
   before(async () => {
     volume = await openVolume(1);

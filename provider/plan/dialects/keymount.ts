@@ -68,10 +68,7 @@ export function parseKeymountClass(parameters: Parameters): Plan {
       at: fields.at,
     });
   }
-  checkCollisions(
-    outputs.filter(({ path }) => path !== ''),
-    problems,
-  );
+  checkCollisions(outputs, problems);
   problems.throwIfAny();
   return { dialect: 'keymount', sources: sources.list, outputs, warnings: problems.warnings };
 }

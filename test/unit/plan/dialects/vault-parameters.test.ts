@@ -167,11 +167,6 @@ describe('a missing role', () => {
   it('is none beside a named connection, which has a role of its own', () => {
     assert.deepEqual(accessOf('vault', { connection: 'prod' }), { connection: { kind: 'named', name: 'prod' } });
   });
-
-  it('is none where every object names a connection', () => {
-    const named = '- {objectName: a, secretPath: s, connection: prod}';
-    assert.deepEqual(mistakesOf('vault', { objects: named }), []);
-  });
 });
 
 describe('a named connection', () => {

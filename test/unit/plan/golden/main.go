@@ -59,7 +59,7 @@ var permissions = []string{
 var objects = []string{
 	"{objectName: db, secretPath: secret/data/db, secretKey: password}",
 	"{objectName: a/b.txt, secretPath: '/v1/secret/data/a?version=3', method: get, encoding: Base64, filePermission: 0600}",
-	"{objectName: '<a>&b', secretPath: \"s/\\u2028\\t\\\"\", secretKey: 'é😀\\', method: PUT, secretArgs: {z: 1, a: [x, 1.10, ~, {k: yes}]}}",
+	"{objectName: '<a>&b', secretPath: \"s/\\u2028\\\"\", secretKey: \"é😀\\\\\\t\", method: PUT, secretArgs: {z: 1, a: [x, 1.10, ~, {k: yes}]}}",
 	"{objectName: 0644, secretPath: 1.10, secretKey: 2026-01-02, encoding: utf-8}",
 	"{objectName: c, secretPath: pki/issue/r, method: PUT, secretArgs: {common_name: a.b, ttl: 24h, n: 0644, exclude: true, id: 12345678901234567890}}",
 	"{objectName: d, secretPath: p, method: POST, secretArgs: {}}",
