@@ -63,6 +63,11 @@ export const catalogue = {
     false,
     'The driver sent no ServiceAccount token for the audience, and none could be requested.',
   ),
+  'cluster-unavailable': entry(
+    'FAILED_PRECONDITION',
+    true,
+    'Something that only the Kubernetes API knows is needed, and it was not to be had: no cluster, no answer or no permission.',
+  ),
   'login-denied': entry('PERMISSION_DENIED', false, 'The backend refused the login of the pod.'),
   'login-failed': entry(
     'FAILED_PRECONDITION',

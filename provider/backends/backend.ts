@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { KeymountError } from '../errors.ts';
-import type { InlineSettings, Source } from '../plan/plan.ts';
+import type { Code, KeymountError } from '../errors.ts';
+import type { DialectName, InlineSettings, Source } from '../plan/plan.ts';
 import type { Content } from '../render/select.ts';
-import type { Settings, VaultDropIn } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../util/clock.ts';
 import type { SecretString } from '../util/secret-string.ts';
 
@@ -15,10 +15,10 @@ export interface Backend<Connection = unknown, Ref = unknown> {
   /** The shape of a named connection in the configuration file, without `kind` and `allow`. Strict: unknown keys are refused. */
   readonly connectionSchema: z.ZodType<Connection>;
   /**
-   * A connection that a drop-in class describes itself, over the admin's drop-in defaults. Refuses what the admin did not allow
-   * (`address-not-allowed`). Absent: the backend has no drop-in dialect.
+   * A connection that a drop-in class describes itself, over the admin's settings for that dialect. Refuses what the admin did not
+   * allow (`address-not-allowed`). Absent: the backend has no drop-in dialect.
    */
-  readonly inlineConnection?: (settings: InlineSettings, defaults: VaultDropIn, policy: InlinePolicy) => Connection;
+  readonly inlineConnection?: (settings: InlineSettings, profile: DialectName, admin: AdminSettings) => Connection;
   /** Can the identity that the backend sees be the ServiceAccount, so that its pods may share a session? The session proves it. */
   readonly scopeOf: (connection: Connection) => 'serviceAccount' | 'pod';
   /**
@@ -61,6 +61,10 @@ export interface Login {
   readonly token: (audience: string, signal: AbortSignal) => Promise<SecretString>;
   /** The Secret of `nodePublishSecretRef`. */
   readonly publishSecrets: ReadonlyMap<string, SecretString>;
+  /** Annotations of the pod's ServiceAccount, remembered for a while. Throws `cluster-unavailable`. */
+  readonly annotations: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
+  /** Labels of the node that this runs on, remembered. Throws `cluster-unavailable`. */
+  readonly nodeLabels: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
 }
 
 /** The pod that asks. `proven` says whether a verified token agrees with what the driver's attributes say. */
@@ -81,13 +85,20 @@ export interface BackendDeps {
   readonly proxy: Settings['proxy'];
   /** Largest reply that is read, in bytes. */
   readonly replyBytes: number;
+  /** Told of every request to a server, each try on its own. */
+  readonly onRequest: (request: BackendRequest) => void;
 }
 
-/** What the admin allows to classes that describe their connection themselves. */
-export interface InlinePolicy {
-  /** Class-chosen TLS files must lie below it; absent: no class may name a file. */
-  readonly tlsDir: string | undefined;
+/** One request, for the metrics. */
+export interface BackendRequest {
+  readonly backend: string;
+  readonly call: 'login' | 'read' | 'write';
+  readonly code: 'ok' | Code;
+  readonly seconds: number;
 }
+
+/** What of the settings an inline connection goes by. */
+export type AdminSettings = Pick<Settings, 'dropIn' | 'tlsDir'>;
 
 /** An authenticated connection for one identity. */
 export interface Session<Ref = unknown> {

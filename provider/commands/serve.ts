@@ -31,7 +31,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   const { limits, providers } = settings;
   const { nodeVersion: node } = surroundings;
   const metrics = createMetrics({ dialects: providers, backends: backendKinds, version: runtimeVersion, node });
-  const parts = await assemble(settings, surroundings, log);
+  const parts = await assemble(settings, surroundings, log, metrics.backendRequest);
   const report = createMountReport(log, metrics, parts.events);
   const inFlight = { count: 0 };
   watchGauges(metrics, parts, inFlight);

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import type { BackendDeps } from '../backends/backend.ts';
 import { createKubeApi, type KubeApi } from '../kube/api.ts';
 import { findKubeConfig } from '../kube/config.ts';
 import { createPodEvents, type PodEvents } from '../kube/events.ts';
 import { getJwks } from '../kube/jwks.ts';
 import { describe } from '../kube/kube-error.ts';
+import { createPodFacts } from '../kube/pod-facts.ts';
 import { createPodTokens } from '../kube/pod-token.ts';
 import { createVersionKeys } from '../kube/version-key.ts';
 import { Connections } from '../sessions/connections.ts';
@@ -41,7 +43,12 @@ export interface Assembly extends MountParts {
 }
 
 /** Throws `settings-invalid`. */
-export async function assemble(settings: Settings, surroundings: Surroundings, log: Log): Promise<Assembly> {
+export async function assemble(
+  settings: Settings,
+  surroundings: Surroundings,
+  log: Log,
+  onRequest: BackendDeps['onRequest'] = () => {},
+): Promise<Assembly> {
   const clock = systemClock;
   const connections = await Connections.open(settings);
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
@@ -49,8 +56,15 @@ export async function assemble(settings: Settings, surroundings: Surroundings, l
   const podTokens = api === undefined || !settings.tokenRequestFallback ? undefined : createPodTokens({ api, clock });
   const secrets = new Secrets();
   const sessions = new Sessions({
-    deps: { clock, random: surroundings.random, proxy: settings.proxy, replyBytes: settings.limits.replyBytes },
+    deps: {
+      clock,
+      random: surroundings.random,
+      proxy: settings.proxy,
+      replyBytes: settings.limits.replyBytes,
+      onRequest,
+    },
     podTokens,
+    podFacts: createPodFacts({ api, nodeName: settings.nodeName, clock }),
     maxAge: settings.sessionMaxAge,
     onEnd: (held) => secrets.purgeAll(held),
   });

@@ -9,6 +9,8 @@ export interface File {
   readonly mode: number;
   readonly contents: Uint8Array;
   readonly output: Output;
+  /** Of the secret that it was made of. */
+  readonly backendVersion: string;
 }
 
 /** A secret or key that is not there; an optional object may be. A denied one still fails. */
@@ -39,16 +41,20 @@ function renderFile(output: Output, read: ReadOutcome | undefined, permission: n
   if ('error' in read) return read.ofSession ? read.error : read.error.placed(output.at);
   try {
     const contents = selectBytes(read.secret, output.select, output.decode);
-    return { path: output.path, mode: output.mode ?? permission, contents, output };
+    const backendVersion = read.secret.version;
+    return { path: output.path, mode: output.mode ?? permission, contents, output, backendVersion };
   } catch (error) {
     if (!(error instanceof KeymountError)) throw error;
     return withAddress(error, read.address).placed(output.at);
   }
 }
 
-/** A missing key is looked for in the store, so the message names the secret there. */
+/** A missing key is looked for in the store, so the message names the secret there, as its own tools write it. */
 function withAddress(error: KeymountError, address: string): KeymountError {
-  return new KeymountError(error.code, `${error.message} at ${address}`, { reason: error.reason, hint: error.hint });
+  return new KeymountError(error.code, `${error.message} at ${address.replace(/^\/v1\//, '')}`, {
+    reason: error.reason,
+    hint: error.hint,
+  });
 }
 
 /**

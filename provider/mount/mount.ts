@@ -58,7 +58,6 @@ export async function mount(
   const caller = await parts.callerOf(request, plan, signal);
   const reads = await fetchSecrets(plan, caller, parts.reads, signal);
   recordReads(record, reads);
-  signal.throwIfAborted();
   const replyKey = parts.replies.keyOf(plan, reads, request.permission);
   const known = parts.replies.get(replyKey);
   if (known !== undefined) return known;
@@ -92,6 +91,7 @@ const emptyFile: File = {
   path: '.keymount-empty',
   mode: 0o444,
   contents: new Uint8Array(),
+  backendVersion: '',
   output: {
     path: '.keymount-empty',
     source: 0,

@@ -4,7 +4,7 @@ import type { File } from './files.ts';
 
 /** What the driver writes into the SecretProviderClassPodStatus, where Reloader and the Secret sync look. */
 export interface ObjectVersion {
-  /** The file's path. */
+  /** The file's path, unless the dialect's own provider has another. */
   readonly id: string;
   readonly version: string;
 }
@@ -14,16 +14,18 @@ export type VersionKey = (dialect: DialectName, signal: AbortSignal) => Promise<
 
 /**
  * A version changes if and only if the bytes change (on the Vault sockets also the object's settings, as the Go provider has it),
- * and is the same on every node: padded base64url of HMAC-SHA256 over the settings and the bytes.
+ * and is the same on every node: padded base64url of HMAC-SHA256 over the settings and the bytes. Some drop-in dialects have the
+ * backend's own version instead.
  */
-export function versionOf({ contents, output }: File, key: Uint8Array): string {
+export function versionOf({ contents, output, backendVersion }: File, key: Uint8Array): string {
+  if (output.backendVersion && backendVersion !== '') return backendVersion;
   const hmac = createHmac('sha256', key);
   if (output.versionPrefix !== undefined) hmac.update(output.versionPrefix);
   return padded(hmac.update(contents).digest('base64url'));
 }
 
 export function versionsOf(files: readonly File[], key: Uint8Array): ObjectVersion[] {
-  return files.map((file) => ({ id: file.path, version: versionOf(file, key) }));
+  return files.map((file) => ({ id: file.output.versionId ?? file.path, version: versionOf(file, key) }));
 }
 
 /** Go's base64.URLEncoding pads. */

@@ -79,5 +79,9 @@ export interface Output {
    * Absent: the bytes alone.
    */
   readonly versionPrefix?: string;
+  /** The id of its version where the dialect's own provider gives another than the path. */
+  readonly versionId?: string;
+  /** The version is the backend's own, as the dialect's own provider reports it. */
+  readonly backendVersion?: boolean;
   readonly at: Place;
 }

@@ -73,10 +73,8 @@ export class Connections {
     const backend = await loadBackend(ref.backend);
     if (backend?.inlineConnection === undefined)
       throw new KeymountError('internal', `no drop-in backend ${ref.backend}`);
-    const { dropIn, tlsDir } = this.#settings;
-    const defaults = ref.profile === 'openbao' ? dropIn.openbao : dropIn.vault;
-    const settings = backend.inlineConnection(ref.settings, defaults, { tlsDir });
-    const title = String(ref.settings['address'] ?? defaults.address);
+    const settings = backend.inlineConnection(ref.settings, ref.profile, this.#settings);
+    const title = `the connection of this ${ref.profile} class`;
     const connection = { title, key, backend, settings, allow: undefined };
     this.#inline.set(key, connection);
     return connection;

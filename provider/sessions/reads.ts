@@ -1,5 +1,6 @@
 import type { Secret } from '../backends/backend.ts';
 import { type KeymountError, toKeymountError } from '../errors.ts';
+import { abortedError } from '../net/aborted.ts';
 import type { Source } from '../plan/plan.ts';
 import type { Clock } from '../util/clock.ts';
 import { Flights } from '../util/flight.ts';
@@ -55,13 +56,14 @@ export class Reads {
   async readAll(caller: Caller, sources: readonly Source[], signal: AbortSignal): Promise<ReadOutcome[]> {
     const [first] = sources;
     if (first === undefined) return [];
+    let connection: Connection | undefined;
     try {
-      const connection = await this.#options.connections.resolve(first.access.connection);
+      connection = await this.#options.connections.resolve(first.access.connection);
       checkAllowed(connection, caller.identity, sources);
       const held = await this.#options.sessions.get({ connection, source: first, caller }, signal);
       return await Promise.all(this.#readThrough(connection, caller, sources, held, signal));
     } catch (thrown) {
-      const error = toKeymountError(thrown);
+      const error = failureOf(thrown, signal, connection);
       const placed = error.at === undefined ? error.placed(first.at) : error;
       return sources.map(() => ({ error: placed, ofSession: true }));
     }
@@ -87,7 +89,7 @@ export class Reads {
           : await this.#readPlaced(placed, connection, caller, batch, signal);
         return { secret: result.secret, number: result.number, address: source.address, from: result.from };
       } catch (thrown) {
-        return { error: toKeymountError(thrown), ofSession: false };
+        return { error: failureOf(thrown, signal, connection), ofSession: false };
       }
     });
     batch.start();
@@ -190,6 +192,12 @@ export class Reads {
       throw second;
     }
   }
+}
+
+/** Whoever gives up leaves a shared call at once, with a reason that does not say for whom it waited. */
+function failureOf(thrown: unknown, signal: AbortSignal, connection: Connection | undefined): KeymountError {
+  if (thrown !== signal.reason || connection === undefined) return toKeymountError(thrown);
+  return abortedError(signal, connection.title);
 }
 
 const refusals: ReadonlySet<string> = new Set(['secret-denied', 'secret-missing', 'secret-deleted', 'login-denied']);

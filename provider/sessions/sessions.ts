@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { BackendDeps, Login, Session } from '../backends/backend.ts';
+import type { PodFacts } from '../kube/pod-facts.ts';
 import { type PodTokens, tokenMissing } from '../kube/pod-token.ts';
 import type { Source } from '../plan/plan.ts';
 import { Flights } from '../util/flight.ts';
@@ -35,6 +36,7 @@ export interface Wish {
 export interface SessionsOptions {
   readonly deps: BackendDeps;
   readonly podTokens: PodTokens | undefined;
+  readonly podFacts: PodFacts;
   /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
   readonly maxAge: number;
   readonly onEnd: (held: Held) => void;
@@ -129,12 +131,15 @@ export class Sessions {
 
   #loginOf({ source, caller }: Wish): Login {
     const { role, audience } = source.access;
-    const { podTokens } = this.#options;
+    const { podTokens, podFacts } = this.#options;
+    const { namespace, serviceAccount } = caller.identity;
     return {
       identity: caller.identity,
       role,
       audience,
       publishSecrets: caller.publishSecrets,
+      annotations: (signal) => podFacts.annotations(namespace, serviceAccount, signal),
+      nodeLabels: podFacts.nodeLabels,
       token: async (wanted, signal) => {
         const sent = caller.tokens.get(wanted);
         if (sent !== undefined) return sent;

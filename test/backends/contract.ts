@@ -28,6 +28,13 @@ export const contractDeps: BackendDeps = {
   random: () => 0.5,
   proxy: { https: undefined, http: undefined, no: [] },
   replyBytes: 4 * 1024 * 1024,
+  onRequest: () => {},
+};
+
+/** What a login has that comes from the cluster, where there is none. */
+export const noCluster = {
+  annotations: async () => new Map<string, string>(),
+  nodeLabels: async () => new Map<string, string>(),
 };
 
 /** Numbers that floating point would change. */

@@ -6,7 +6,7 @@ import type { Login } from '../../provider/backends/backend.ts';
 import { createFileBackend } from '../../provider/backends/file/index.ts';
 import { KeymountError } from '../../provider/errors.ts';
 import { scratchFolder } from '../lab/scratch.ts';
-import { backendContract, connect, type Harness, sourceOf } from './contract.ts';
+import { backendContract, connect, type Harness, noCluster, sourceOf } from './contract.ts';
 
 const login: Login = {
   identity: {
@@ -21,6 +21,7 @@ const login: Login = {
   audience: undefined,
   token: () => Promise.reject(new KeymountError('token-missing', 'the file store asks for no token')),
   publishSecrets: new Map(),
+  ...noCluster,
 };
 
 type Harnessed = Pick<Harness, 'put' | 'remove'>;

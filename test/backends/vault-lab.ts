@@ -10,7 +10,7 @@ import { enableJwtAuth, jwtRole } from '../lab/openbao-auth.ts';
 import { aPod } from '../lab/pod.ts';
 import { createTokenIssuer, type TokenOptions } from '../lab/pod-token.ts';
 import { type LabProxy, startProxy } from '../lab/proxy.ts';
-import { contractDeps, errorOf, sourceOf } from './contract.ts';
+import { contractDeps, errorOf, noCluster, sourceOf } from './contract.ts';
 
 type Session = AnySession<VaultRef>;
 
@@ -29,6 +29,7 @@ export function loginAs(role: string | undefined, audience = 'vault', options: T
     audience: undefined,
     token: async () => new SecretString(issuer.mint(pod, audience, options).token),
     publishSecrets: new Map(),
+    ...noCluster,
   };
 }
 

@@ -1,3 +1,4 @@
+import { cpSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { accepts } from '../lab/accepts.ts';
@@ -20,9 +21,19 @@ export type StartContestant = () => Promise<Running>;
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What runs as keymount. The bundle is copied, so that a build during the benchmark changes nothing; Error if there is none. */
+export function keymountProgram({ source }: BenchOptions): string {
+  if (source) return `${repository}provider/main.ts`;
+  if (!existsSync(`${repository}dist/keymount.cjs`)) {
+    throw new Error('there is no dist/keymount.cjs: run npm run build, or use --source');
+  }
+  const folder = scratchFolder('dist');
+  cpSync(`${repository}dist`, folder, { recursive: true });
+  return `${folder}/keymount.cjs`;
+}
+
 /** keymount as the image runs it, with the lab's OpenBao and Kubernetes API. */
-export function keymountContestant(lab: BenchLab, { source, nodeFlags }: BenchOptions): StartContestant {
-  const program = source ? 'provider/main.ts' : 'dist/keymount.cjs';
+export function keymountContestant(lab: BenchLab, program: string, { nodeFlags }: BenchOptions): StartContestant {
   const env = { VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress };
   const args = ['--kubeconfig', lab.kube.kubeconfig];
   return async () => {

@@ -1,8 +1,8 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { type BenchLab, startBenchLab } from './bench-lab.ts';
 import { inventedReply, recordedReply } from './constant-reply.ts';
-import { constantContestant, keymountContestant, type StartContestant } from './contestant.ts';
+import { constantContestant, keymountContestant, keymountProgram, type StartContestant } from './contestant.ts';
 import { type BenchOptions, benchOptions, type ContestantName, usage } from './options.ts';
 import type { Figures, Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/all.ts';
@@ -13,15 +13,13 @@ import { medians, table } from './table.ts';
 type Runs = Record<string, Figures[]>;
 
 async function bench(options: BenchOptions): Promise<void> {
-  if (!options.source && options.contestants.includes('keymount') && !existsSync('dist/keymount.cjs')) {
-    throw new Error('there is no dist/keymount.cjs: run npm run build, or use --source');
-  }
+  const program = options.contestants.includes('keymount') ? keymountProgram(options) : '';
   const lab = await startBenchLab();
   const all: Record<string, Runs> = {};
   try {
     console.log(heading(options));
     for (const scenario of scenarios.filter(({ name }) => options.scenarios.includes(name))) {
-      const runs = await runScenario(scenario, lab, options);
+      const runs = await runScenario(scenario, lab, program, options);
       all[scenario.name] = runs;
       const columns = Object.entries(runs).map(([name, figures]): [string, Figures] => [name, medians(figures)]);
       console.log(`\n## ${scenario.name}\n\n${scenario.about}\n\n${table(columns)}`);
@@ -32,9 +30,9 @@ async function bench(options: BenchOptions): Promise<void> {
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ options, scenarios: all }, null, 2)}\n`);
 }
 
-async function runScenario(scenario: Scenario, lab: BenchLab, options: BenchOptions): Promise<Runs> {
+async function runScenario(scenario: Scenario, lab: BenchLab, program: string, options: BenchOptions): Promise<Runs> {
   await scenario.seed(lab.bao);
-  const contestants = await contestantsOf(scenario, lab, options);
+  const contestants = await contestantsOf(scenario, lab, program, options);
   const runs: Runs = Object.fromEntries(contestants.map(([name]) => [name, []]));
   for (let run = 1; run <= options.runs; run += 1) {
     // in turns, and every other time the other way round: what the machine does besides must hit both
@@ -49,9 +47,10 @@ async function runScenario(scenario: Scenario, lab: BenchLab, options: BenchOpti
 async function contestantsOf(
   scenario: Scenario,
   lab: BenchLab,
+  program: string,
   options: BenchOptions,
 ): Promise<[ContestantName, StartContestant][]> {
-  const keymount = keymountContestant(lab, options);
+  const keymount = keymountContestant(lab, program, options);
   const found: [ContestantName, StartContestant][] = [];
   for (const name of options.contestants) {
     if (name === 'keymount') {

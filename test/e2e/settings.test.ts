@@ -45,14 +45,14 @@ forEachBuild('the command line of keymount', (build) => {
     const password = canaries.plantToken('a password on the command line');
     const { code, output } = await run(
       'serve',
-      `--vault-adress=https://app:${password}@vault`,
+      `--vault-address=https://app:${password}@vault`,
       '--socketdir',
       '/x',
       '--http',
       password,
     );
     assert.equal(code, 1);
-    assert.match(output, /--vault-adress: is not a known flag; did you mean --vault-addr\?/);
+    assert.match(output, /--vault-address: is not a known flag; did you mean --vault-addr\?/);
     assert.match(output, /--socketdir: is not a known flag; did you mean --socket-dir\?/);
     assert.match(output, /--http: must be /);
   });
@@ -68,29 +68,38 @@ forEachBuild('the command line of keymount', (build) => {
 
   it('tells all mistakes of a configuration file, each with its line', async () => {
     const password = canaries.plantToken('a password in the configuration file');
-    const output = await failing([
+    const { file, output } = await failing([
       'socketDirs: /run/x',
       'limits:',
       `  mounts: ${password}`,
+      `connections: {local: {kind: file, allow: ${password}}}`,
+    ]);
+    assert.ok(output.includes(`${file}:1 socketDirs: is not a known setting; did you mean socketDir?`), output);
+    assert.ok(output.includes(`${file}:3 limits.mounts: must be a whole number`), output);
+    assert.ok(output.includes(`${file}:4 connections.local.allow: must be of type array`), output);
+  });
+
+  it('tells all mistakes of the connections', async () => {
+    const password = canaries.plantToken('a password in a connection');
+    const { output } = await failing([
       'connections:',
-      '  prod:',
-      '    kind: vualt',
-      '    address: https://vault:8200',
+      '  prod: {kind: vualt}',
+      '  other:',
+      '    kind: vault',
+      `    adress: https://app:${password}@vault:8200`,
       '  local:',
       '    kind: file',
-      '    pth: /etc/secrets',
-      `    password: ${password}`,
+      `    path: ${password}`,
     ]);
-    assert.match(output, /socketDirs \(line 1\): is not a known setting; did you mean socketDir\?/);
-    assert.match(output, /limits\.mounts \(line 3\): must be /);
     assert.match(output, /connections\.prod\.kind.*did you mean vault\?/);
-    assert.match(output, /connections\.local.*pth.*did you mean path\?/);
+    assert.match(output, /connections\.other.*adress/);
+    assert.match(output, /connections\.local\.path/);
   });
 
   it('tells where a configuration file is no YAML, without quoting it', async () => {
     const password = canaries.plantToken('a password in a broken file');
-    const output = await failing(['connections:', `  prod: {kind: vault, password: "${password}`, 'x: ]']);
-    assert.match(output, /\(line \d\)/);
+    const { file, output } = await failing(['connections:', `  prod: {kind: vault, password: "${password}`, 'x: ]']);
+    assert.ok(output.includes(`${file}:3: is not valid YAML`), output);
   });
 
   it('refuses a configuration file that is not there', async () => {
@@ -99,11 +108,11 @@ forEachBuild('the command line of keymount', (build) => {
     assert.match(output, /--config: the file cannot be read \(ENOENT\)/);
   });
 
-  async function failing(lines: string[]): Promise<string> {
+  async function failing(lines: string[]) {
     const file = join(scratchFolder('config'), 'keymount.yaml');
     writeFileSync(file, lines.join('\n'));
     const { code, output } = await run('serve', '--config', file);
     assert.equal(code, 1, output);
-    return output;
+    return { file, output };
   }
 });

@@ -1,8 +1,9 @@
 import { KeymountError } from '../../errors.ts';
 import type { Reply } from '../../net/request.ts';
 import type { Identity } from '../backend.ts';
-import { explainServer, type Question, wrongScheme } from './explain.ts';
+import { explainServer, notVault, type Question, wrongScheme } from './explain.ts';
 import { reasonOf } from './reason.ts';
+import { jsonObjectOf } from './reply.ts';
 
 export interface LoginQuestion extends Question {
   readonly mount: string;
@@ -41,9 +42,14 @@ function hintOf(reply: Reply, question: LoginQuestion, reason: string): string |
     return `the token was made for audience "${audience ?? ''}": the role must accept it, or the class must name another`;
   }
   if (/expired|not valid yet|used before/i.test(reason)) return 'check the clocks of the nodes and of the server';
-  if (/role/i.test(reason) && /invalid|not found|could not be found|missing|unknown/i.test(reason)) {
-    return `check that role "${role ?? ''}" exists at auth/${mount}${within}`;
+  if (
+    role !== undefined &&
+    /role/i.test(reason) &&
+    /invalid|not found|could not be found|missing|unknown/i.test(reason)
+  ) {
+    return `check that role "${role}" exists at auth/${mount}${within}`;
   }
+  if (reply.status === 404 && jsonObjectOf(reply.body) === undefined) return notVault;
   if (reply.status === 404 || /no handler for route|unsupported path/i.test(reason)) {
     return `check that an auth method is mounted at auth/${mount}${within}`;
   }
@@ -52,5 +58,5 @@ function hintOf(reply: Reply, question: LoginQuestion, reason: string): string |
   }
   return audience === undefined
     ? `check that auth/${mount}${within} knows these credentials`
-    : `check that auth/${mount}${within} has role "${role ?? ''}", bound to the ServiceAccount ${account} and to that audience`;
+    : `check that auth/${mount}${within} exists, trusts the tokens of this cluster and has role "${role ?? ''}", bound to the ServiceAccount ${account} and to that audience`;
 }

@@ -76,6 +76,8 @@ export function explainServer(
   return new KeymountError('backend-unreachable', `${server} failed, ${doing}`, { reason });
 }
 
+export const notVault = 'this does not look like an answer of Vault: check the address of the server';
+
 /** A Go server that speaks TLS says so to who does not. */
 export function wrongScheme({ body, status }: Reply): string | undefined {
   return status === 400 && body.length < 200 && body.includes('HTTP request to an HTTPS server')
@@ -88,8 +90,7 @@ function explainMissing(reply: Reply, { path, namespace }: ReadQuestion, reason:
   const deleted = body === undefined ? undefined : deletedVersion(body, path);
   if (deleted !== undefined) return deleted;
   const within = namespace === undefined ? '' : ` in namespace "${namespace}"`;
-  const hint =
-    body === undefined ? 'this does not look like an answer of Vault: check the address of the server' : undefined;
+  const hint = body === undefined ? notVault : undefined;
   return new KeymountError('secret-missing', `there is nothing at ${path}${within}`, { reason, hint });
 }
 

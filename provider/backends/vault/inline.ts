@@ -4,9 +4,9 @@ import { type AddressPattern, type Match, matchAddress, parseAddressPattern } fr
 import { isForbiddenIp } from '../../net/forbidden-ip.ts';
 import type { TlsSettings } from '../../net/pool.ts';
 import type { TlsFile } from '../../net/tls-files.ts';
-import type { InlineSettings } from '../../plan/plan.ts';
+import type { DialectName, InlineSettings } from '../../plan/plan.ts';
 import type { VaultDropIn } from '../../settings/settings.ts';
-import type { InlinePolicy } from '../backend.ts';
+import type { AdminSettings } from '../backend.ts';
 import type { VaultConnection } from './connection.ts';
 import { parseMount } from './mount-path.ts';
 
@@ -22,9 +22,10 @@ const at = { path: 'parameters' };
  */
 export function inlineConnection(
   settings: InlineSettings,
-  defaults: VaultDropIn,
-  { tlsDir }: InlinePolicy,
+  profile: DialectName,
+  { dropIn, tlsDir }: AdminSettings,
 ): VaultConnection {
+  const defaults = profile === 'openbao' ? dropIn.openbao : dropIn.vault;
   const own = addressOf(defaults.address, 'settings-invalid');
   const patterns = (defaults.allowedAddresses ?? []).map(patternOf);
   const chosen = text(settings, 'address');

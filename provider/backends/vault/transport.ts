@@ -1,8 +1,8 @@
 import type { Address } from '../../net/address.ts';
 import type { Pools } from '../../net/pools.ts';
-import type { Message, Reply } from '../../net/request.ts';
+import type { Message, Outcome, Reply } from '../../net/request.ts';
 import { retrying } from '../../net/retry.ts';
-import type { BackendDeps } from '../backend.ts';
+import type { BackendDeps, BackendRequest } from '../backend.ts';
 import type { VaultConnection } from './connection.ts';
 import { isRedirect, redirectTarget, refusedRedirect } from './redirect.ts';
 
@@ -34,7 +34,14 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
   function send(address: Address, message: Message, signal: AbortSignal): Promise<Reply> {
     const { tls, maxConcurrent, proxy, guarded } = connection;
     const pool = pools.get({ address, tls, maxConcurrent, proxy, guarded });
-    return retrying(() => pool.exchange(message, bounds, signal), { retries, window: timeout }, deps, signal);
+    const attempt = async () => {
+      const started = deps.clock.now();
+      const outcome = await pool.exchange(message, bounds, signal);
+      const seconds = (deps.clock.now() - started) / 1000;
+      deps.onRequest({ backend: 'vault', call: callOf(message), code: codeOf(outcome), seconds });
+      return outcome;
+    };
+    return retrying(attempt, { retries, window: timeout }, deps, signal);
   }
 
   return async ({ uri, method, headers, json, signal }) => {
@@ -61,4 +68,20 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
       'check the api_addr of the servers and the load balancer',
     );
   };
+}
+
+function callOf({ method, path }: Message): BackendRequest['call'] {
+  if (path.startsWith('/v1/auth/')) return 'login';
+  return method === 'GET' || method === 'LIST' ? 'read' : 'write';
+}
+
+/** For the metrics; what a pod is told comes from the whole reply. */
+function codeOf(outcome: Outcome): BackendRequest['code'] {
+  if ('failure' in outcome) return outcome.failure.code;
+  const { status } = outcome.reply;
+  if (status < 400) return 'ok';
+  if (status === 403) return 'secret-denied';
+  if (status === 404) return 'secret-missing';
+  if (status === 429) return 'backend-throttled';
+  return status < 500 ? 'backend-rejected' : 'backend-unreachable';
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { BackendDeps, Login } from '../../../../provider/backends/backend.ts';
+import type { AdminSettings, BackendDeps, Login } from '../../../../provider/backends/backend.ts';
+import type { VaultDropIn } from '../../../../provider/settings/settings.ts';
 import { SecretString } from '../../../../provider/util/secret-string.ts';
-import { contractDeps } from '../../../backends/contract.ts';
+import { contractDeps, noCluster } from '../../../backends/contract.ts';
 
 export interface Asked {
   readonly method: string;
@@ -73,6 +74,7 @@ export function fakeLogin(more: Partial<Login> = {}): Login {
     audience: undefined,
     token: async () => new SecretString(fakeJwt),
     publishSecrets: new Map(),
+    ...noCluster,
     ...more,
   };
 }
@@ -85,3 +87,8 @@ export const quickDeps: BackendDeps = {
     sleep: (ms, signal) => contractDeps.clock.sleep(ms >= 1000 ? ms : Math.min(ms, 5), signal),
   },
 };
+
+/** An admin's settings with these defaults for Vault classes. */
+export function adminOf(defaults: VaultDropIn, tlsDir: string | undefined): AdminSettings {
+  return { dropIn: { vault: defaults, openbao: { ...defaults, audience: 'openbao' } }, tlsDir };
+}

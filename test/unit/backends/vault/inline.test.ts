@@ -4,6 +4,7 @@ import { inlineConnection } from '../../../../provider/backends/vault/inline.ts'
 import { KeymountError } from '../../../../provider/errors.ts';
 import type { InlineSettings } from '../../../../provider/plan/plan.ts';
 import type { VaultDropIn } from '../../../../provider/settings/settings.ts';
+import { adminOf } from './fake-vault.ts';
 
 const noTls = {
   ca: undefined,
@@ -28,7 +29,7 @@ const defaults: VaultDropIn = {
 const adminTls = { ...noTls, ca: '/admin/ca.pem', cert: '/admin/cert.pem', key: '/admin/key.pem' };
 
 const make = (settings: InlineSettings, more: Partial<VaultDropIn> = {}, tlsDir?: string) =>
-  inlineConnection(settings, { ...defaults, ...more }, { tlsDir });
+  inlineConnection(settings, 'vault', adminOf({ ...defaults, ...more }, tlsDir));
 const codeOf = (settings: InlineSettings, more: Partial<VaultDropIn> = {}, tlsDir?: string): string => {
   try {
     make(settings, more, tlsDir);

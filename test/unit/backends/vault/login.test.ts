@@ -9,7 +9,16 @@ import { formatError, KeymountError } from '../../../../provider/errors.ts';
 import { SecretString } from '../../../../provider/util/secret-string.ts';
 import { sourceOf } from '../../../backends/contract.ts';
 import { scratchFolder } from '../../../lab/scratch.ts';
-import { type Answer, type FakeVault, fakeJwt, fakeLogin, fakeToken, quickDeps, startFakeVault } from './fake-vault.ts';
+import {
+  type Answer,
+  adminOf,
+  type FakeVault,
+  fakeJwt,
+  fakeLogin,
+  fakeToken,
+  quickDeps,
+  startFakeVault,
+} from './fake-vault.ts';
 
 const never = new AbortController().signal;
 const backend = createVaultBackend('vault');
@@ -98,7 +107,7 @@ describe('a login to Vault', () => {
       ...{ address: vault.address, namespace: undefined, authMount: 'kubernetes', audience: 'vault', tls },
       ...{ allowedAddresses: undefined, timeout: 1000, retries: 0, maxConcurrent: 4, proxy: undefined },
     };
-    const connection = inlineConnection({}, defaults, { tlsDir: undefined });
+    const connection = inlineConnection({}, 'vault', adminOf(defaults, undefined));
     const publishSecrets = new Map([
       ['role_id', new SecretString('r\n')],
       ['secret_id', new SecretString('s')],
