@@ -175,8 +175,10 @@ function oversized({ address }: Peer, maxBytes: number): KeymountError {
 }
 
 function cutOff({ address }: Peer): Failure {
+  // A Go server with TLS answers so to who comes without, and its own words for it are lost with the connection.
+  const hint = address.startsWith('http://') ? 'if the server has TLS, its address begins with https://' : undefined;
   return {
-    failure: new KeymountError('backend-reply-invalid', `the answer of ${address} was cut off`),
+    failure: new KeymountError('backend-reply-invalid', `the answer of ${address} was cut off`, { hint }),
     transient: true,
   };
 }

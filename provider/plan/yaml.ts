@@ -123,12 +123,17 @@ function withoutStackTraces<Result>(work: () => Result): Result {
   }
 }
 
-/** Where the library's own words quote the text. A pasted secret must not come back in an error. */
+/**
+ * Where the library's own words quote the text, for a pasted secret must not come back in an error, or where they say nothing to
+ * who has only indented a line wrongly, which is the commonest mistake in a text within a text.
+ */
 const ownWords: Partial<Record<ErrorCode, string>> = {
   BAD_DIRECTIVE: 'a broken directive (%…)',
   BAD_DQ_ESCAPE: 'a broken escape (\\…) in a quoted text',
+  BLOCK_AS_IMPLICIT_KEY: 'uneven indentation; the fields of an object begin one below the other',
   RESOURCE_EXHAUSTION: 'nested too deeply',
   TAG_RESOLVE_FAILED: 'a broken tag (!…)',
+  UNEXPECTED_TOKEN: 'something that does not belong there; check the indentation, which is of spaces, never tabs',
 };
 
 function problemText({ code, message }: YAMLParseError): string {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -76,13 +76,12 @@ describe('secrets of a real OpenBao', requires('bao'), () => {
       const issue = (commonName: string, key = 'certificate') =>
         object(`${commonName}.${key}`, 'pki/issue/web', key, {
           method: 'PUT',
-          secretArgs: { common_name: commonName },
+          secretArgs: { common_name: commonName, ttl: '1h' },
         });
       const files = texts(await mount([issue('one.shop'), issue('two.shop'), issue('one.shop', 'private_key')]));
       const certificate = new X509Certificate(files['one.shop.certificate'] ?? '');
       assert.equal(certificate.subject, 'CN=one.shop');
       assert.equal(new X509Certificate(files['two.shop.certificate'] ?? '').subject, 'CN=two.shop');
-      const { createPrivateKey } = await import('node:crypto');
       // both files of one name come from one request
       assert.ok(certificate.checkPrivateKey(createPrivateKey(files['one.shop.private_key'] ?? '')));
     });

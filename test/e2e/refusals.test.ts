@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { driverRequest } from '../lab/driver-attributes.ts';
 import { texts } from '../lab/grpc-client.ts';
 import type { OpenBao } from '../lab/openbao.ts';
 import { aPod } from '../lab/pod.ts';
 import { createTokenIssuer } from '../lab/pod-token.ts';
-import { type Proxy, startProxy } from '../lab/proxy.ts';
+import { type LabProxy, startProxy } from '../lab/proxy.ts';
 import { requires } from '../lab/tools.ts';
 import { baoClass, object, startBao } from './bao.ts';
 import { canaries, forEachBuild, type Keymount, startKeymount } from './keymount.ts';
@@ -15,7 +16,7 @@ describe('what a real OpenBao refuses', requires('bao'), () => {
   const issuer = createTokenIssuer();
   const password = canaries.plant('the password');
   let bao: OpenBao;
-  let proxy: Proxy;
+  let proxy: LabProxy;
   before(async () => {
     bao = await startBao(issuer);
     proxy = await startProxy(bao.address);
@@ -199,21 +200,31 @@ describe('what a real OpenBao refuses', requires('bao'), () => {
     });
 
     it('once: a path that stays forbidden costs no login at each Mount', async () => {
-      const pod = aPod();
-      const forbidden = () => mount([good, object('denied', 'secret/data/finance/db', 'a')], { pod });
-      for (let round = 0; round < 2; round++) await forbidden();
+      const parameters = baoClass(proxy.address, [good, object('denied', 'secret/data/finance/db', 'a')]);
+      const republish = requestOf(issuer, { parameters });
+      for (let round = 0; round < 2; round++) await keymount.mount('vault', republish);
       proxy.reset();
-      for (let round = 0; round < 5; round++) assertRefused(await forbidden(), 'PERMISSION_DENIED', 'secret-denied');
+      for (let round = 0; round < 5; round++) {
+        assertRefused(await keymount.mount('vault', republish), 'PERMISSION_DENIED', 'secret-denied');
+      }
       assert.equal(proxy.count(/\/login$/), 0);
-      assert.deepEqual(texts(await mount([good], { pod })), { password });
+      // every time it is asked anew whether it still is
+      assert.equal(proxy.count(/^GET .*finance\/db$/), 5);
     });
 
-    it('a token that was revoked by a new login', async () => {
+    it('nothing of a token that was revoked: it logs in again', async () => {
       const pod = aPod();
-      const read = () => mount([object('username', 'secret/data/shop/db', 'username')], { pod });
-      await read();
+      const token = issuer.mint(pod, 'vault');
+      canaries.watchJwt('the token of a pod', token.token);
+      const read = (path: string) => {
+        const parameters = baoClass(proxy.address, [object('password', path, 'password')]);
+        return keymount.mount('vault', driverRequest({ pod, parameters, tokens: { vault: token } }));
+      };
+      assert.deepEqual(texts(await read('secret/data/shop/db')), { password });
       await bao.write('sys/leases/revoke-prefix/auth/jwt/login');
-      assert.deepEqual(texts(await mount([good], { pod })), { password });
+      proxy.reset();
+      assert.deepEqual(texts(await read('kv1/shop/db')), { password });
+      assert.equal(proxy.count(/\/login$/), 1);
     });
   });
 });

@@ -7,7 +7,6 @@ export const reads: Situations = {
   'no-data-denied': (lab) => lab.told({ parameters: parameters(object('secret/database/config')) }),
   'data-in-kv1': (lab) => lab.told(anything(object('kv1/data/database/config'))),
   missing: (lab) => lab.told(anything(object('secret/data/database/confg'))),
-  'no-mount': (lab) => lab.told(anything(object('secrets/data/database/config'))),
   denied: (lab) => lab.told({ parameters: parameters(object('secret/data/billing/config')) }),
   deleted: (lab) => lab.told(anything(object('secret/data/old/config'))),
   destroyed: (lab) => lab.told(anything(object('secret/data/ruined/config'))),

@@ -11,16 +11,20 @@ export const servers: Situations = {
     await lab.bao.unseal();
     return text;
   },
-  async failing(lab) {
-    lab.proxy.faults({ match: /secret/, status: 500 });
-    const text = await lab.told(anything(good));
-    lab.proxy.faults();
-    return text;
+  async 'bad-gateway'(lab) {
+    const vaultAddress = await lab.serve((_request, response) => {
+      response.writeHead(502, { 'content-type': 'text/html' }).end('<html>Bad Gateway</html>');
+    });
+    return await lab.told(anything(good, { vaultAddress }));
   },
   async throttled(lab) {
-    lab.proxy.faults({ match: /secret/, status: 429 });
-    const text = await lab.told(anything(good));
-    lab.proxy.faults();
+    await lab.bao.write('sys/quotas/rate-limit/docs', { path: 'secret/', rate: 0.01 });
+    // a keymount of its own: it asks a server that said Retry-After no more for that long
+    const flags = ['--node-name=throttled'];
+    const wrong = anything(object('secret/data/missing'));
+    await lab.told({ ...wrong, flags });
+    const text = await lab.told({ ...wrong, flags });
+    await lab.bao.delete('sys/quotas/rate-limit/docs');
     return text;
   },
   async slow(lab) {
@@ -31,8 +35,11 @@ export const servers: Situations = {
   },
   refused: (lab) => lab.told(anything(good, { vaultAddress: 'http://127.0.0.1:9' })),
   'no-host': (lab) => lab.told(anything(good, { vaultAddress: 'https://vault.invalid:8200' })),
-  'self-signed': (lab) => lab.told(anything(good, { vaultAddress: lab.kube.url })),
-  'http-for-https': (lab) => lab.told(anything(good, { vaultAddress: lab.kube.url.replace('https', 'http') })),
+  'unknown-ca': (lab) => lab.told(anything(good, { vaultAddress: lab.reviewer.address })),
+  async 'http-for-https'(lab) {
+    const text = await lab.told(anything(good, { vaultAddress: lab.reviewer.address.replace('https', 'http') }));
+    return text.replace('of https://', 'of http://');
+  },
   'https-for-http': (lab) => lab.told(anything(good, { vaultAddress: lab.proxy.address.replace('http', 'https') })),
   async redirect(lab) {
     const vaultAddress = await lab.serve((request, response) => {

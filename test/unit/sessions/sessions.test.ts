@@ -1,0 +1,341 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatError, KeymountError } from '../../../provider/errors.ts';
+import type { PodTokens } from '../../../provider/kube/pod-token.ts';
+import type { Source } from '../../../provider/plan/plan.ts';
+import type { Caller } from '../../../provider/sessions/caller.ts';
+import { sessionKeys } from '../../../provider/sessions/session-key.ts';
+import type { Held } from '../../../provider/sessions/sessions.ts';
+import { SecretString } from '../../../provider/util/secret-string.ts';
+import { aPod } from '../../lab/pod.ts';
+import { callerOf, FakeStore, gate, HandClock, sessionsOf, sourcesOf } from './fake-store.ts';
+
+const never = new AbortController().signal;
+const [source] = sourcesOf('kv/db') as [Source];
+
+function world(parts: Parameters<typeof sessionsOf>[1] = {}) {
+  const store = new FakeStore();
+  const clock = new HandClock();
+  const sessions = sessionsOf(clock, parts);
+  const get = async (caller: Caller, more: Partial<Parameters<typeof sessions.get>[0]> = {}) =>
+    (await sessions.get({ connection: store.connection, source, caller, ...more }, never)).held;
+  return { store, clock, sessions, get };
+}
+
+describe('a session', () => {
+  it('is logged in once for a hundred Mounts of a pod at the same time, and used by those after them', async () => {
+    const { store, sessions } = world();
+    const { opened, open } = gate();
+    store.atLogin = () => opened;
+    const caller = callerOf();
+    const all = Array.from({ length: 100 }, () =>
+      sessions.get({ connection: store.connection, source, caller }, never),
+    );
+    open();
+    const ids = new Set((await Promise.all(all)).map(({ held }) => held.id));
+    const after = await sessions.get({ connection: store.connection, source, caller }, never);
+    assert.equal(ids.size, 1);
+    assert.equal(store.logins.length, 1);
+    assert.equal(after.fresh, false);
+    assert.ok(ids.has(after.held.id));
+  });
+
+  const others: [string, (pod: ReturnType<typeof aPod>) => Caller][] = [
+    ['another pod of the same ServiceAccount', () => callerOf(aPod())],
+    [
+      'a ServiceAccount that was made anew under the same name',
+      (pod) => callerOf({ ...pod, serviceAccountUid: 'new' }),
+    ],
+    ['the same pod unproven', (pod) => callerOf(pod, { proven: false })],
+    [
+      'the same pod with a Secret of nodePublishSecretRef',
+      (pod) => callerOf(pod, { publishSecrets: { role_id: 'r' } }),
+    ],
+    ['the same names in another namespace', (pod) => callerOf({ ...pod, namespace: 'other' })],
+  ];
+  for (const [who, other] of others) {
+    it(`of a pod is not used for ${who}`, async () => {
+      const { store, get } = world();
+      const pod = aPod();
+      assert.notEqual(await get(callerOf(pod)), await get(other(pod)));
+      assert.equal(store.logins.length, 2);
+    });
+  }
+
+  it('is not used for another role, audience or connection', async () => {
+    const { store, get } = world();
+    const caller = callerOf();
+    const access = { connection: { kind: 'named', name: 'prod' } } as const;
+    const [, role, audience] = sourcesOf(
+      'kv/db',
+      { address: 'kv/db', access: { ...access, role: 'x' } },
+      { address: 'kv/db', access: { ...access, audience: 'x' } },
+    ) as [Source, Source, Source];
+    const held = [
+      await get(caller),
+      await get(caller, { source: role }),
+      await get(caller, { source: audience }),
+      await get(caller, { connection: store.connectionNamed('test') }),
+    ];
+    assert.equal(new Set(held).size, 4);
+  });
+
+  it('is used for other sources of its access', async () => {
+    const { get } = world();
+    const caller = callerOf();
+    const [, other] = sourcesOf('kv/db', 'kv/other') as [Source, Source];
+    assert.equal(await get(caller), await get(caller, { source: other }));
+  });
+
+  it('of a pod outlives its token: kubelet sends another one each hour', async () => {
+    const { get } = world();
+    const pod = aPod();
+    assert.equal(
+      await get(callerOf(pod, { tokens: { vault: 'old' } })),
+      await get(callerOf(pod, { tokens: { vault: 'new' } })),
+    );
+  });
+});
+
+describe('an unproven pod', () => {
+  const unproven = (pod: ReturnType<typeof aPod>, tokens: Record<string, string>) =>
+    callerOf(pod, { proven: false, tokens });
+
+  it('never shares a session with another token, though it claims to be the same pod', async () => {
+    const { store, get } = world();
+    const pod = aPod();
+    const sessions = [
+      await get(unproven(pod, { vault: 'a' })),
+      await get(unproven(pod, { vault: 'b' })),
+      await get(unproven(pod, { other: 'a' })),
+      await get(unproven(pod, { vault: 'a', other: 'a' })),
+      await get(unproven(pod, {})),
+    ];
+    assert.equal(new Set(sessions).size, 5);
+    assert.equal(store.logins.length, 5);
+  });
+
+  it('has the session that it logged in for with this very token', async () => {
+    const { get } = world();
+    const pod = aPod();
+    assert.equal(await get(unproven(pod, { vault: 'a' })), await get(unproven(pod, { vault: 'a' })));
+  });
+
+  it('never gets the session of its ServiceAccount', async () => {
+    const { store, get } = world();
+    store.scope = 'serviceAccount';
+    store.accountOf = () => aPod().serviceAccountUid;
+    const shared = await get(callerOf());
+    const own = await get(unproven(aPod(), { vault: 'a' }));
+    assert.notEqual(own, shared);
+    assert.equal(own.scope, 'pod');
+  });
+
+  it('leaves neither token nor secret in a key', () => {
+    const { store } = world();
+    const caller = callerOf(aPod(), {
+      proven: false,
+      tokens: { vault: 'canary-token' },
+      publishSecrets: { secret_id: 'canary-secret' },
+    });
+    assert.doesNotMatch(JSON.stringify(sessionKeys(store.connection, source, caller)), /canary/);
+  });
+});
+
+describe('the session of a ServiceAccount', () => {
+  const shared = () => {
+    const all = world();
+    all.store.scope = 'serviceAccount';
+    all.store.accountOf = ({ identity }) => identity.serviceAccountUid;
+    return all;
+  };
+
+  it('is shared by its pods where the backend says itself that it logged the ServiceAccount in', async () => {
+    const { store, get, sessions } = shared();
+    const held = await Promise.all(Array.from({ length: 50 }, () => get(callerOf(aPod()))));
+    assert.equal(new Set(held).size, 1);
+    assert.equal(held[0]?.scope, 'serviceAccount');
+    assert.equal(store.logins.length, 1);
+    assert.deepEqual(sessions.count(), { account: 1, pod: 0 });
+  });
+
+  it('is not shared between ServiceAccounts', async () => {
+    const { get } = shared();
+    assert.notEqual(
+      await get(callerOf(aPod({ serviceAccount: 'a' }))),
+      await get(callerOf(aPod({ serviceAccount: 'b' }))),
+    );
+  });
+
+  for (const [what, uid] of [
+    ['nothing', undefined],
+    ['somebody else', 'another uid'],
+  ] as const) {
+    it(`is none where the backend says ${what} of whom it logged in: each pod has its own`, async () => {
+      const { store, get } = shared();
+      store.accountOf = () => uid;
+      const held = await Promise.all([get(callerOf(aPod())), get(callerOf(aPod())), get(callerOf(aPod()))]);
+      assert.equal(new Set(held).size, 3);
+      assert.ok(held.every(({ scope }) => scope === 'pod'));
+      assert.equal(store.logins.length, 3);
+    });
+  }
+
+  it('is not given to a pod that wants its own', async () => {
+    const { get } = shared();
+    const pod = callerOf();
+    const account = await get(pod);
+    const own = await get(pod, { ownOnly: true });
+    assert.notEqual(own, account);
+    assert.equal(own.scope, 'pod');
+    assert.equal(await get(pod, { ownOnly: true }), own);
+    assert.equal(await get(pod), account);
+  });
+});
+
+describe('the end of a session', () => {
+  it('comes before its token expires: what it reads must still be answered', async () => {
+    const { store, clock, get } = world();
+    const caller = callerOf();
+    store.expires = clock.time + 10_000;
+    const first = await get(caller);
+    clock.time += 7_999;
+    assert.equal(await get(caller), first);
+    clock.time += 1;
+    store.expires = clock.time + 10_000;
+    assert.notEqual(await get(caller), first);
+    assert.deepEqual(store.closed, [1]);
+  });
+
+  it('comes at the greatest age, so that changed roles take effect', async () => {
+    const { clock, get } = world({ maxAge: 60_000 });
+    const caller = callerOf();
+    const first = await get(caller);
+    clock.time += 57_999;
+    assert.equal(await get(caller), first);
+    clock.time += 1;
+    assert.notEqual(await get(caller), first);
+  });
+
+  it('comes for the least recently used of too many', async () => {
+    const { store, get } = world({ max: 3 });
+    const callers = Array.from({ length: 4 }, () => callerOf(aPod()));
+    const ended: number[] = [];
+    for (const caller of callers) ended.push((await get(caller)).id);
+    assert.deepEqual(store.closed, [1]);
+  });
+
+  it('is told once, and closes it', async () => {
+    const ended: Held[] = [];
+    const { store, sessions, get } = world({ onEnd: (held) => ended.push(held) });
+    const held = await get(callerOf());
+    sessions.close();
+    sessions.close();
+    assert.deepEqual(ended, [held]);
+    assert.deepEqual(store.closed, [1]);
+  });
+});
+
+describe('a login', () => {
+  it('that fails is not remembered', async () => {
+    const { store, get } = world();
+    const caller = callerOf();
+    store.atLogin = async () => {
+      throw new KeymountError('login-denied', 'no');
+    };
+    await assert.rejects(get(caller), { code: 'login-denied' });
+    store.atLogin = async () => {};
+    await get(caller);
+    assert.equal(store.logins.length, 2);
+  });
+
+  it('that many wait for goes on when one of them gives up', async () => {
+    const { store, sessions } = world();
+    const { opened, open } = gate();
+    let signal: AbortSignal | undefined;
+    store.atLogin = (_login, own) => {
+      signal = own;
+      return opened;
+    };
+    const caller = callerOf();
+    const hasty = new AbortController();
+    const wish = { connection: store.connection, source, caller };
+    const [gaveUp, waited] = [sessions.get(wish, hasty.signal), sessions.get(wish, never)];
+    hasty.abort(new Error('in a hurry'));
+    await assert.rejects(gaveUp, /in a hurry/);
+    assert.equal(signal?.aborted, false);
+    open();
+    assert.equal((await waited).held.id, 1);
+    assert.equal(store.logins.length, 1);
+  });
+
+  it('that nobody waits for any more is aborted, and the next one starts anew', async () => {
+    const { store, sessions, get } = world();
+    let signal: AbortSignal | undefined;
+    store.atLogin = (_login, own) => {
+      signal = own;
+      return new Promise((_resolve, reject) => own.addEventListener('abort', () => reject(own.reason)));
+    };
+    const caller = callerOf();
+    const hasty = new AbortController();
+    const gaveUp = sessions.get({ connection: store.connection, source, caller }, hasty.signal);
+    hasty.abort(new Error('in a hurry'));
+    await assert.rejects(gaveUp, /in a hurry/);
+    assert.equal(signal?.aborted, true);
+    store.atLogin = async () => {};
+    await get(caller);
+    assert.equal(store.logins.length, 2);
+  });
+
+  it('in place of a lost session is one for all who lost it', async () => {
+    const { store, sessions, get } = world();
+    const caller = callerOf();
+    const wish = { connection: store.connection, source, caller };
+    const lost = await get(caller);
+    const renewed = await Promise.all(Array.from({ length: 20 }, () => sessions.replace(lost, wish, never)));
+    assert.equal(new Set(renewed).size, 1);
+    assert.equal(store.logins.length, 2);
+    assert.equal(await sessions.replace(lost, wish, never), renewed[0]);
+    assert.equal(store.logins.length, 2);
+    assert.equal(await get(caller), renewed[0]);
+  });
+});
+
+describe('the token of a login', () => {
+  const loginOf = async (caller: Caller, podTokens?: PodTokens) => {
+    const { store, get } = world({ podTokens });
+    await get(caller);
+    return store.logins[0] as (typeof store.logins)[0];
+  };
+
+  it('is that of the driver for the wanted audience', async () => {
+    const login = await loginOf(callerOf(aPod(), { tokens: { vault: 'jwt-v', other: 'jwt-o' } }));
+    assert.equal((await login.token('vault', never)).reveal(), 'jwt-v');
+  });
+
+  it('is asked for from the API server where the driver sent none', async () => {
+    const asked: unknown[] = [];
+    const podTokens = {
+      get: async (identity: unknown, wanted: unknown) => {
+        asked.push([identity, wanted]);
+        return new SecretString('requested');
+      },
+    } as unknown as PodTokens;
+    const caller = callerOf(aPod(), { tokens: { other: 'jwt-o' } });
+    const login = await loginOf(caller, podTokens);
+    assert.equal((await login.token('vault', never)).reveal(), 'requested');
+    assert.deepEqual(asked, [[caller.identity, { driver: 'vault', request: undefined }]]);
+  });
+
+  it('that is missing is an error with the audiences that there are, and no token', async () => {
+    const login = await loginOf(callerOf(aPod(), { tokens: { 'https://a': 'canary-jwt' } }));
+    await assert.rejects(login.token('vault', never), (error: KeymountError) => {
+      assert.equal(error.code, 'token-missing');
+      const text = formatError(error);
+      assert.match(text, /vault/);
+      assert.match(text, /"https:\/\/a"/);
+      assert.doesNotMatch(text, /canary-jwt/);
+      return true;
+    });
+  });
+});
