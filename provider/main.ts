@@ -84,7 +84,7 @@ async function runStatus(argv: readonly string[]): Promise<number> {
   }
   const { loadSettings } = await import('./settings/load.ts');
   const { settings } = loadSettings({ argv: argv.filter((arg) => arg !== '--json'), env: process.env, readFile });
-  return await run(argv, settings.stateDir, (line) => process.stdout.write(`${line}\n`));
+  return await run(argv, settings.socketDir, (line) => process.stdout.write(`${line}\n`));
 }
 
 function readFile(path: string): string {

@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import type { Code, KeymountError } from '../errors.ts';
 import type { DialectName, InlineSettings, Source } from '../plan/plan.ts';
 import type { Content } from '../render/select.ts';
-import type { Settings } from '../settings/settings.ts';
+import type { AllowRule, Settings } from '../settings/settings.ts';
 import type { Clock } from '../util/clock.ts';
+import type { JsonObject } from '../util/json.ts';
 import type { SecretString } from '../util/secret-string.ts';
 
 /**
@@ -26,6 +27,17 @@ export interface Backend<Connection = unknown, Ref = unknown> {
    * connection's `allow` decides, for pods that are proven. `driver`: the same, going by the driver's word (`trustDriver`).
    */
   readonly identityOf: (connection: Connection) => 'pod' | 'admin' | 'driver';
+  /** The allow rules of a connection that a class describes itself, for those whose identity is not the pod's. */
+  readonly allowOf?: (connection: Connection) => readonly AllowRule[] | undefined;
+  /**
+   * The audience of the pod's token that `connect` wants where the class names none; undefined: it wants no token. Absent: a token
+   * that is asked for has the API server's own audience, as the Go Vault provider has it.
+   */
+  readonly tokenAudience?: (
+    connection: Connection,
+    deps: BackendDeps,
+    signal: AbortSignal,
+  ) => Promise<string | undefined>;
   /** Milliseconds for which its secrets are served from memory, in place of the admin's default: for stores that cost nothing to ask. */
   readonly refreshInterval?: number;
   /** The servers that it talks to. */
@@ -39,6 +51,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
     deps: BackendDeps,
     signal: AbortSignal,
   ) => Promise<Session<Ref>>;
+  /** A session that another process left behind (`Tenure.toState`), without asking anybody. Throws for a state that is none. */
+  readonly resume?: (connection: Connection, state: JsonObject, deps: BackendDeps) => Promise<Session<Ref>>;
 }
 
 /** How it stands with one server. */
@@ -57,8 +71,11 @@ export interface Login {
   readonly identity: Identity;
   readonly role: string | undefined;
   readonly audience: string | undefined;
-  /** The pod's ServiceAccount token for an audience, from the driver or requested from the API server. Throws `token-missing`. */
-  readonly token: (audience: string, signal: AbortSignal) => Promise<SecretString>;
+  /**
+   * The pod's ServiceAccount token for an audience, from the driver or requested from the API server. One that the driver sent for
+   * an audience of `orFor` does as well. Throws `token-missing`.
+   */
+  readonly token: (audience: string, signal: AbortSignal, orFor?: readonly string[]) => Promise<SecretString>;
   /** The Secret of `nodePublishSecretRef`. */
   readonly publishSecrets: ReadonlyMap<string, SecretString>;
   /** Annotations of the pod's ServiceAccount, remembered for a while. Throws `cluster-unavailable`. */
@@ -117,7 +134,28 @@ export interface Session<Ref = unknown> {
    */
   readonly read: (refs: readonly Ref[], signal: AbortSignal) => Promise<Secret>[];
   readonly isAuthorityLost: (error: KeymountError) => boolean;
+  /** What makes it last with the credentials that were issued through it. Absent: what it reads has no leases. */
+  readonly tenure?: Tenure;
   readonly close: () => void;
+}
+
+/** A session that can be kept alive, ended, and taken up again by another process. */
+export interface Tenure {
+  /** Can the session itself be renewed? */
+  readonly renewable: boolean;
+  /** Renews a lease, or without one the session itself. Throws `lease-lost` where the backend does not know it any more. */
+  readonly renew: (lease: Lease | undefined, signal: AbortSignal) => Promise<Renewal>;
+  /** Ends the session and everything that was issued through it. */
+  readonly revoke: (signal: AbortSignal) => Promise<void>;
+  /** For `Backend.resume`. Holds the session's token: only to be stored sealed. */
+  readonly toState: () => JsonObject;
+}
+
+/** What a renewal gave. */
+export interface Renewal {
+  /** Seconds from now; 0: no end. */
+  readonly duration: number;
+  readonly renewable: boolean;
 }
 
 /** What a read returned: content, and how long it holds. */
@@ -129,6 +167,8 @@ export interface Secret extends Content {
   /** When it is known to change or to end, in milliseconds of the clock: from then on it is read anew, however fresh it is. */
   readonly goodUntil?: number;
   readonly lease?: Lease;
+  /** End of a certificate that was issued with it, in milliseconds since 1970. */
+  readonly notAfter?: number;
 }
 
 /** A secret with an end. */

@@ -4,6 +4,8 @@ import type { Backend, LineState } from './backend.ts';
 const loaders: Record<string, () => Promise<Backend>> = {
   vault: async () => (await import('./vault/index.ts')).vaultBackend as Backend,
   openbao: async () => (await import('./vault/index.ts')).openbaoBackend as Backend,
+  'gcp-secretmanager': async () => (await import('./gcp/index.ts')).secretManagerBackend as Backend,
+  'gcp-parametermanager': async () => (await import('./gcp/index.ts')).parameterManagerBackend as Backend,
   file: async () => (await import('./file/index.ts')).fileBackend as Backend,
 };
 

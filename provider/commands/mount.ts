@@ -41,7 +41,7 @@ export async function runMount(argv: readonly string[], edges: MountEdges): Prom
   const call = { attributes: attributesOf(file, namespace, flags, edges), secrets: 'null', permission: '420' };
 
   const log = createLog({ level: 'warn', format: 'text', write: (line) => edges.warn(line.trimEnd()) });
-  const parts = await assemble(settings, edges.surroundings, log);
+  const parts = await assemble(settings, edges.surroundings, { log });
   const record: MountRecord = { reads: 0, cached: 0, stale: 0 };
   const deadline = startDeadline(systemClock, systemClock.now() + settings.limits.mountTimeout, () => {
     return new KeymountError('deadline-exceeded', 'the time for the Mount passed before everything was read');
@@ -56,7 +56,7 @@ export async function runMount(argv: readonly string[], edges: MountEdges): Prom
     return 0;
   } finally {
     deadline.end();
-    parts.close();
+    await parts.close();
   }
 }
 

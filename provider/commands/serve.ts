@@ -3,16 +3,19 @@ import { mkdirSync } from 'node:fs';
 import { backendKinds, lineStates } from '../backends/registry.ts';
 import { KeymountError } from '../errors.ts';
 import { type Assembly, assemble, type Surroundings } from '../mount/assemble.ts';
+import type { Keeping } from '../mount/keeping.ts';
 import { countAges, type Status } from '../mount/status.ts';
-import { type AdminServer, startAdmin } from '../rpc/admin.ts';
-import { type RpcServer, startServer } from '../rpc/server.ts';
+import type { DialectName } from '../plan/plan.ts';
+import { type AdminServer, askAdmin, startAdmin } from '../rpc/admin.ts';
+import { prepareSockets, type RpcServer, startServer } from '../rpc/server.ts';
 import { createHandlers } from '../rpc/service.ts';
 import { runtimeVersion } from '../rpc/version.ts';
 import type { Settings } from '../settings/settings.ts';
-import { startHealth } from '../telemetry/health.ts';
+import { type Health, startHealth } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { systemClock } from '../util/clock.ts';
+import { leaseStatus } from './lease-status.ts';
 import { createMountReport, type MountReport } from './mount-report.ts';
 
 export interface ServeOptions {
@@ -28,55 +31,78 @@ export interface ServeOptions {
 export async function serve({ settings, warnings, surroundings, log, stop }: ServeOptions): Promise<void> {
   for (const reason of warnings) log.warn({ event: 'settings', reason });
   makeStateDir(settings.stateDir);
-  const { limits, providers } = settings;
+  const { limits, providers: dialects, socketDir, takeover } = settings;
+  const unique = randomBytes(4).toString('hex');
+  const clock = systemClock;
+  const sockets = await prepareSockets({ socketDir, dialects, takeover, unique, clock });
   const { nodeVersion: node } = surroundings;
-  const metrics = createMetrics({ dialects: providers, backends: backendKinds, version: runtimeVersion, node });
-  const parts = await assemble(settings, surroundings, log, metrics.backendRequest);
+  const metrics = createMetrics({ dialects, backends: backendKinds, version: runtimeVersion, node });
+  const use = { log, onRequest: metrics.backendRequest, onLease: metrics.lease };
+  const parts = await assemble(settings, surroundings, use);
   const report = createMountReport(log, metrics, parts.events);
   const inFlight = { count: 0 };
   watchGauges(metrics, parts, inFlight);
 
   let server: RpcServer | undefined;
-  const ready = () => (server === undefined ? 'the sockets are not there yet' : stop.aborted ? 'stopping' : undefined);
-  const health =
-    settings.http === undefined ? undefined : await startHealth({ address: settings.http, ready, metrics });
-  const unique = randomBytes(4).toString('hex');
-  const status = createStatus(parts, report, inFlight);
-  const giveUp = new AbortController();
-  const service = { mount: parts, clock: systemClock, limits, onMount: report.add, inFlight, giveUp: giveUp.signal };
   let admin: AdminServer | undefined;
+  let health: Health | undefined;
+  const ready = () => (server === undefined ? 'the sockets are not there yet' : stop.aborted ? 'stopping' : undefined);
+  const giveUp = new AbortController();
+  const onDrainTimeout = () => giveUp.abort(new KeymountError('shutting-down', 'keymount was asked to stop'));
+  const service = { mount: parts, clock, limits, onMount: report.add, inFlight, giveUp: giveUp.signal };
+  const handlersOf = (dialect: DialectName) => createHandlers(dialect, service);
   try {
-    admin = await startAdmin(settings.stateDir, unique, status);
-    server = await startServer({
-      socketDir: settings.socketDir,
-      dialects: providers,
-      takeover: settings.takeover,
-      unique,
-      clock: systemClock,
-      handlersOf: (dialect) => createHandlers(dialect, service),
-      onDrainTimeout: () => giveUp.abort(new KeymountError('shutting-down', 'keymount was asked to stop')),
-    });
+    if (settings.http !== undefined) health = await startHealth({ address: settings.http, ready, metrics });
+    await takeState(socketDir, log);
+    const status = createStatus(parts, report, inFlight);
+    admin = await startAdmin({ socketDir, unique, status, handOver: () => letGo(parts, log) });
+    // Before the first Mount, which would issue anew what a pod already has.
+    await parts.keeping?.resume();
+    server = await startServer(sockets, { dialects, clock, handlersOf, onDrainTimeout });
     log.info({ event: 'serving', version: runtimeVersion, sockets: server.sockets, http: settings.http });
     await aborted(stop);
     log.info({ event: 'stopping', mounts: inFlight.count });
     await server.drain(limits.drainTimeout);
     log.info({ event: 'stopped' });
   } finally {
-    parts.close();
-    await Promise.all([admin?.close(), health?.close()]);
+    await Promise.all([parts.close(), admin?.close(), health?.close()]);
   }
 }
 
-function watchGauges(metrics: Metrics, { sessions, secrets }: Assembly, inFlight: { readonly count: number }): void {
+/** An older keymount that still serves here must not renew and save what this one takes up. */
+async function takeState(socketDir: string, log: Log): Promise<void> {
+  const answer = await askAdmin(socketDir, 'POST', '/hand-over');
+  if ('text' in answer) log.info({ event: 'state-taken-over' });
+}
+
+async function letGo({ keeping }: Assembly, log: Log): Promise<void> {
+  log.info({ event: 'state-handed-over' });
+  await keeping?.close();
+}
+
+function watchGauges(
+  metrics: Metrics,
+  { sessions, secrets, keeping }: Assembly,
+  inFlight: { readonly count: number },
+): void {
   metrics.watch('mountsInFlight', () => inFlight.count);
   metrics.watch('accountSessions', () => sessions.count().account);
   metrics.watch('podSessions', () => sessions.count().pod);
   metrics.watch('secrets', () => secrets.size);
   metrics.watch('secretBytes', () => secrets.bytes);
+  metrics.watch('leases', () => countLeases(keeping));
   metrics.watch('serversAway', () => lineStates().filter(({ open }) => open).length);
 }
 
-function createStatus({ sessions, secrets }: Assembly, report: MountReport, inFlight: { readonly count: number }) {
+function countLeases(keeping: Keeping | undefined): number {
+  return [...(keeping?.leases.list() ?? [])].reduce((sum, { leased }) => sum + leased.size, 0);
+}
+
+function createStatus(
+  { sessions, secrets, keeping }: Assembly,
+  report: MountReport,
+  inFlight: { readonly count: number },
+) {
   const started = systemClock.now();
   return (): Status => {
     const now = systemClock.now();
@@ -88,6 +114,7 @@ function createStatus({ sessions, secrets }: Assembly, report: MountReport, inFl
       sessions: sessions.count(),
       secrets: { count: secrets.size, bytes: secrets.bytes, ages: countAges(ages) },
       reads: report.reads,
+      leases: leaseStatus(keeping, now),
       servers: lineStates(),
     };
   };

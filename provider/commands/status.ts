@@ -1,12 +1,10 @@
-import { request } from 'node:http';
-import { join } from 'node:path';
 import { KeymountError } from '../errors.ts';
 import type { Status } from '../mount/status.ts';
-import { adminSocket } from '../rpc/admin.ts';
+import { adminPath, askAdmin } from '../rpc/admin.ts';
 import { formatDuration } from '../util/duration.ts';
 import { columns } from './columns.ts';
 
-export const statusHelp = `usage: keymount status [--state-dir DIR] [--json]
+export const statusHelp = `usage: keymount status [--socket-dir DIR] [--json]
 
 Asks the keymount that runs on this node what it holds: sessions, secrets by age, hits and misses, servers that are away. No values.
 `;
@@ -14,10 +12,12 @@ Asks the keymount that runs on this node what it holds: sessions, secrets by age
 /** `keymount status`. Throws `settings-invalid` where no keymount answers. */
 export async function runStatus(
   argv: readonly string[],
-  stateDir: string,
+  socketDir: string,
   print: (line: string) => void,
 ): Promise<number> {
-  const status = JSON.parse(await ask(join(stateDir, `${adminSocket}.sock`))) as Status;
+  const answer = await askAdmin(socketDir, 'GET', '/status');
+  if ('code' in answer) throw nobody(socketDir, answer.code);
+  const status = JSON.parse(answer.text) as Status;
   if (argv.includes('--json')) {
     print(JSON.stringify(status, undefined, 2));
     return 0;
@@ -26,7 +26,7 @@ export async function runStatus(
   return 0;
 }
 
-function describe({ version, uptime, mounts, sessions, secrets, reads, servers }: Status): string[] {
+function describe({ version, uptime, mounts, sessions, secrets, reads, leases, servers }: Status): string[] {
   const asked = reads.cache + reads.stale + reads.backend;
   const share = asked === 0 ? '' : `, ${Math.round((100 * (reads.cache + reads.stale)) / asked)} % from memory`;
   return [
@@ -44,6 +44,10 @@ function describe({ version, uptime, mounts, sessions, secrets, reads, servers }
       ],
       ['reads', `${reads.backend} asked, ${reads.cache} remembered, ${reads.stale} outdated${share}`],
     ]),
+    ...columns([
+      ['leases', leaseText(leases)],
+      ['pod ends', leases.podWatch],
+    ]),
     '',
     ...(servers.length === 0
       ? ['no server was asked yet']
@@ -59,22 +63,17 @@ function describe({ version, uptime, mounts, sessions, secrets, reads, servers }
   ];
 }
 
-function ask(socketPath: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const refuse = (reason: string | undefined) =>
-      reject(
-        new KeymountError('settings-invalid', `no keymount answers on ${socketPath}`, {
-          reason,
-          hint: 'run it as the user of keymount or as root, with the --state-dir of the keymount that serves',
-        }),
-      );
-    const call = request({ socketPath, path: '/status', timeout: 5_000 }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve(Buffer.concat(chunks).toString()));
-    });
-    call.on('timeout', () => call.destroy());
-    call.on('error', (error: NodeJS.ErrnoException) => refuse(error.code));
-    call.end();
+function leaseText({ pods, count, nextRenewal, firstEnd }: Status['leases']): string {
+  if (count === 0) return 'none in keeping';
+  const next = nextRenewal === undefined ? 'none to renew' : `next renewal in ${formatDuration(nextRenewal)}`;
+  const end =
+    firstEnd === undefined ? '' : `, the first ends in ${formatDuration(firstEnd)} unless renewed or replaced`;
+  return `${count} of ${pods} pods, ${next}${end}`;
+}
+
+function nobody(socketDir: string, reason: string): KeymountError {
+  return new KeymountError('settings-invalid', `no keymount answers on ${adminPath(socketDir)}`, {
+    reason,
+    hint: 'run it as the user of keymount or as root, with the --socket-dir of the keymount that serves',
   });
 }

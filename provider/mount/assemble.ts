@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { BackendDeps } from '../backends/backend.ts';
 import { createKubeApi, type KubeApi } from '../kube/api.ts';
 import { findKubeConfig } from '../kube/config.ts';
@@ -7,18 +7,22 @@ import { getJwks } from '../kube/jwks.ts';
 import { describe } from '../kube/kube-error.ts';
 import { createPodFacts } from '../kube/pod-facts.ts';
 import { createPodTokens } from '../kube/pod-token.ts';
-import { createVersionKeys } from '../kube/version-key.ts';
+import { createVersionKeys, type VersionKeys } from '../kube/version-key.ts';
+import type { LeaseEvent } from '../leases/leases.ts';
+import type { Access } from '../plan/plan.ts';
 import { Connections } from '../sessions/connections.ts';
 import { createIdentityProver, type IdentityProver } from '../sessions/identity.ts';
 import { Reads } from '../sessions/reads.ts';
 import { Secrets } from '../sessions/secrets.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import { createTokenProof } from '../sessions/token-proof.ts';
+import { createUnkept } from '../sessions/unkept.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import { systemClock } from '../util/clock.ts';
 import { createCallers } from './callers.ts';
-import type { MountParts } from './mount.ts';
+import { createKeeping, type Keeping } from './keeping.ts';
+import type { MountParts, MountReply } from './mount.ts';
 import { Plans } from './plans.ts';
 import { Replies } from './replies.ts';
 import { Requests } from './requests.ts';
@@ -39,59 +43,100 @@ export interface Assembly extends MountParts {
   readonly secrets: Secrets;
   /** Absent without a cluster. */
   readonly events: PodEvents | undefined;
-  readonly close: () => void;
+  /** Absent in a process that ends soon. */
+  readonly keeping: Keeping | undefined;
+  readonly close: () => Promise<void>;
+}
+
+/** For whom it is made. */
+export interface AssemblyUse {
+  readonly log: Log;
+  readonly onRequest?: BackendDeps['onRequest'];
+  /** Told what happens to credentials in keeping. Absent: nothing is kept, and what is issued ends with the assembly. */
+  readonly onLease?: (event: LeaseEvent) => void;
 }
 
 /** Throws `settings-invalid`. */
-export async function assemble(
-  settings: Settings,
-  surroundings: Surroundings,
-  log: Log,
-  onRequest: BackendDeps['onRequest'] = () => {},
-): Promise<Assembly> {
+export async function assemble(settings: Settings, surroundings: Surroundings, use: AssemblyUse): Promise<Assembly> {
   const clock = systemClock;
+  const { log, onRequest = () => {}, onLease } = use;
   const connections = await Connections.open(settings);
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
   const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
   const podTokens = api === undefined || !settings.tokenRequestFallback ? undefined : createPodTokens({ api, clock });
   const secrets = new Secrets();
+  const { proxy, limits, nodeName, sessionMaxAge, refreshInterval, versionKeys } = settings;
+  const backendDeps = { clock, random: surroundings.random, proxy, replyBytes: limits.replyBytes, onRequest };
   const sessions = new Sessions({
-    deps: {
-      clock,
-      random: surroundings.random,
-      proxy: settings.proxy,
-      replyBytes: settings.limits.replyBytes,
-      onRequest,
-    },
+    deps: backendDeps,
     podTokens,
-    podFacts: createPodFacts({ api, nodeName: settings.nodeName, clock }),
-    maxAge: settings.sessionMaxAge,
+    podFacts: createPodFacts({ api, nodeName, clock }),
+    maxAge: sessionMaxAge,
     onEnd: (held) => secrets.purgeAll(held),
   });
-  const prover = createProver(api, log);
-  const versionKeys = createVersionKeys({
-    api,
-    namespace: settings.versionKeys.namespace,
-    stateDir: settings.stateDir,
-    clock,
-    randomBytes,
-    report: ({ event, secret, reason }) => log.warn({ event: `version-key-${event}`, secret, reason }),
-  });
+  const unkept = createUnkept();
+  const keeping =
+    onLease === undefined
+      ? undefined
+      : await createKeeping({ settings, api, connections, sessions, secrets, backendDeps, log, onLease });
+  const keys = createKeys(settings, api, log);
+  const contentOf = contentReader();
   return {
     requests: new Requests(),
-    plans: new Plans(),
+    plans: new Plans({ separateCertAndKey: settings.dropIn.azure.separateCertAndKey }),
     replies: new Replies(),
-    reads: new Reads({ connections, sessions, secrets, clock, refreshInterval: settings.refreshInterval }),
+    reads: new Reads({ connections, sessions, secrets, keeper: keeping?.leases ?? unkept, clock, refreshInterval }),
     sessions,
     secrets,
+    keeping,
     events: api === undefined ? undefined : createEvents(api, settings, log),
-    responseBytes: settings.limits.responseBytes,
-    versionKey: (dialect, signal) => versionKeys.get(settings.versionKeys[dialect], signal),
-    callerOf: createCallers(prover, podTokens),
-    close() {
+    responseBytes: limits.responseBytes,
+    versionKey: (dialect, signal) => keys.get(versionKeys[dialect], signal),
+    callerOf: createCallers(createProver(api, log), podTokens, audienceReader(connections, backendDeps)),
+    onReply: (volume, reply) => keeping?.intervals.mounted(volume, contentOf(reply)),
+    async close() {
+      await keeping?.close();
+      await unkept.end(AbortSignal.timeout(5_000));
       sessions.close();
       api?.close();
     },
+  };
+}
+
+/** The audience of the token that a login of this access will ask for. What cannot be found out is told by the login itself. */
+function audienceReader(connections: Connections, deps: BackendDeps) {
+  return async ({ audience, connection: ref }: Access, signal: AbortSignal): Promise<string | undefined> => {
+    if (audience !== undefined) return audience;
+    try {
+      const { backend, settings } = await connections.resolve(ref);
+      return await backend.tokenAudience?.(settings, deps, signal);
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function createKeys({ versionKeys, stateDir }: Settings, api: KubeApi | undefined, log: Log): VersionKeys {
+  return createVersionKeys({
+    api,
+    namespace: versionKeys.namespace,
+    stateDir,
+    clock: systemClock,
+    randomBytes,
+    report: ({ event, secret, reason }) => log.warn({ event: `version-key-${event}`, secret, reason }),
+  });
+}
+
+/** What a reply's bytes are recognised by; worked out once for each. */
+function contentReader(): (reply: MountReply) => string {
+  const contents = new WeakMap<MountReply, string>();
+  return (reply) => {
+    let content = contents.get(reply);
+    if (content === undefined) {
+      content = hash('sha256', JSON.stringify(reply.versions), 'base64');
+      contents.set(reply, content);
+    }
+    return content;
   };
 }
 

@@ -69,7 +69,7 @@ export function checkSize(files: readonly File[], limit: number): void {
     'response-too-large',
     `the files have ${total} bytes, more than the ${limit} that one volume may have`,
     {
-      reason: `the largest are ${largest.map(({ path, contents }) => `${path} (${contents.length})`).join(', ')}`,
+      reason: `the largest are ${largest.map(({ path, contents }) => `${path.slice(0, 100)} (${contents.length})`).join(', ')}`,
       hint: 'split the class, or raise --max-call-recv-msg-size of the driver and limits.responseBytes of keymount together',
     },
   );

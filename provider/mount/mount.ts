@@ -20,6 +20,8 @@ export interface MountParts {
   readonly reads: Reads;
   readonly replies: Replies;
   readonly versionKey: VersionKey;
+  /** Told of every volume that was answered. */
+  readonly onReply: (volume: string, reply: MountReply) => void;
   /** Bytes of all files of one volume. */
   readonly responseBytes: number;
 }
@@ -60,7 +62,10 @@ export async function mount(
   recordReads(record, reads);
   const replyKey = parts.replies.keyOf(plan, reads, request.permission);
   const known = parts.replies.get(replyKey);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    parts.onReply(caller.volume, known);
+    return known;
+  }
   const { files, failures } = renderFiles(plan, reads, request.permission);
   if (failures.length > 0) {
     record.failures = failures;
@@ -71,6 +76,7 @@ export async function mount(
   const key = await parts.versionKey(dialect, signal);
   const reply = { files, versions: versionsOf(files, key) };
   parts.replies.put(replyKey, reply);
+  parts.onReply(caller.volume, reply);
   return reply;
 }
 

@@ -11,7 +11,20 @@ export interface Status {
   readonly secrets: { readonly count: number; readonly bytes: number; readonly ages: Readonly<Record<string, number>> };
   /** By where they were answered from. */
   readonly reads: Readonly<Record<Origin, number>>;
+  readonly leases: LeaseStatus;
   readonly servers: readonly LineState[];
+}
+
+/** Credentials in keeping. */
+export interface LeaseStatus {
+  readonly pods: number;
+  readonly count: number;
+  /** Milliseconds until the next renewal; absent: none. */
+  readonly nextRenewal?: number;
+  /** Milliseconds until the first one ends unless it is renewed or replaced; absent: none does. */
+  readonly firstEnd?: number;
+  /** How the ends of pods are noticed, or why not. */
+  readonly podWatch: string;
 }
 
 /** Ages in milliseconds as counts below some bounds that people think in. */

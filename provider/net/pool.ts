@@ -5,7 +5,7 @@ import type { Clock } from '../util/clock.ts';
 import { Semaphore } from '../util/semaphore.ts';
 import { abortedError } from './aborted.ts';
 import { type Address, hostPort } from './address.ts';
-import { type BreakerState, createBreaker } from './breaker.ts';
+import { Breaker, type BreakerState } from './breaker.ts';
 import { guardedLookup } from './forbidden-ip.ts';
 import { type ProxySettings, proxyFor, proxyName } from './proxy.ts';
 import { type Bounds, exchange, type Line, type Message, type Outcome } from './request.ts';
@@ -56,7 +56,7 @@ export function createPool(options: PoolOptions, { clock, random, proxies }: Poo
   const { address, tls, maxConcurrent, guarded } = options;
   const proxy = address.scheme === 'unix' ? undefined : (options.proxy ?? proxyFor(address, proxies));
   const turns = new Semaphore(maxConcurrent);
-  const breaker = createBreaker({ clock, random });
+  const breaker = new Breaker({ clock, random });
   const files = address.scheme === 'https' ? createTlsMaterialReader(tls, clock) : undefined;
   // Through a proxy it is the proxy that resolves the name, and the admin who chose the proxy.
   const lookup = guarded && proxy === undefined ? guardedLookup() : undefined;
@@ -75,15 +75,15 @@ export function createPool(options: PoolOptions, { clock, random, proxies }: Poo
   }
 
   async function send(message: Message, bounds: Bounds, signal: AbortSignal): Promise<Outcome> {
-    const refusal = await breaker.admit(signal);
-    if (refusal !== undefined) return refusal;
+    const admission = await breaker.admit(signal);
+    if ('answer' in admission) return admission.answer;
     let outcome: Outcome | undefined;
     try {
       const line: Line = { address, peer, agent: await currentAgent(), lookup, clock };
       outcome = await exchange(line, message, bounds, signal);
       return outcome;
     } finally {
-      breaker.note(signal.aborted ? undefined : outcome);
+      admission.done(signal.aborted ? undefined : outcome);
     }
   }
 
@@ -98,7 +98,7 @@ export function createPool(options: PoolOptions, { clock, random, proxies }: Poo
       }
     },
     load: turns,
-    breaker: breaker.state,
+    breaker: () => breaker.state(),
     close: () => agent?.destroy(),
   };
 }

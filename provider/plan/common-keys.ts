@@ -1,4 +1,5 @@
 import type { Encoding } from '../render/encoding.ts';
+import { jmesPathProblem } from '../render/jmespath.ts';
 import { durationForm, parseDuration } from '../util/duration.ts';
 import type { Fields } from './fields.ts';
 import type { Parameters } from './parameters.ts';
@@ -8,6 +9,7 @@ import type { Problems } from './problems.ts';
 /** The object keys that every dialect has (docs/class.md §3), as far as this version offers them. */
 export const commonKeys = [
   'key',
+  'jmesPath',
   'decode',
   'mode',
   'version',
@@ -18,7 +20,7 @@ export const commonKeys = [
 ] as const;
 
 /** The rest of them: refused, because leaving them out silently would give other files than the author means. */
-export const laterKeys = ['certificate', 'dir', 'format', 'from', 'jmesPath', 'keys', 'template'] as const;
+export const laterKeys = ['certificate', 'dir', 'format', 'from', 'keys', 'template'] as const;
 
 /** `decode: base64 | base64url | hex`; `utf-8` when absent. */
 export function readDecode(fields: Fields): Encoding {
@@ -32,6 +34,16 @@ export function readEncoding(fields: Fields, key: string, known: readonly Encodi
   const found = known.find((encoding) => encoding === text.toLowerCase());
   if (found === undefined) fields.error(key, `must be one of ${known.join(', ')}, not ${shown(text)}`);
   return found ?? 'utf-8';
+}
+
+/** `jmesPath: db.password`, checked. */
+export function readJmesPath(fields: Fields): string | undefined {
+  const expression = fields.text('jmesPath');
+  if (expression === undefined) return undefined;
+  const problem = jmesPathProblem(expression);
+  if (problem !== undefined) fields.error('jmesPath', problem);
+  if (fields.has('key')) fields.error('key', 'cannot be combined with jmesPath: keep one');
+  return expression;
 }
 
 /** `mode: 0400`, `"0400"` or `0o400`: octal however it is written. */
@@ -84,5 +96,5 @@ function parseRefresh(text: string): number | 'once' | undefined {
 
 /** A short text of the author in an error. Long ones may be a secret pasted into the wrong place. */
 export function shown(text: string): string {
-  return text.length <= 40 && /^[\x20-\x7e]*$/.test(text) ? `"${text}"` : 'what is written';
+  return text.length <= 24 && /^[\x20-\x7e]*$/.test(text) ? `"${text}"` : 'what is written';
 }

@@ -4,8 +4,14 @@ import type { Selection } from '../render/select.ts';
 import type { JsonValue } from '../util/json.ts';
 
 /** The ways a class is written. Each enabled dialect has a socket of its own, `<dialect>.sock`. */
-export const dialectNames = ['vault', 'openbao', 'keymount'] as const;
+export const dialectNames = ['vault', 'openbao', 'aws', 'gcp', 'gke', 'azure', 'keymount'] as const;
 export type DialectName = (typeof dialectNames)[number];
+
+/** What the admin's settings say about how classes are read. */
+export interface PlanOptions {
+  /** Azure: a certificate's secret also gives `<file>.crt` and `<file>.key`. */
+  readonly separateCertAndKey?: boolean;
+}
 
 /** Something odd in a class that does not stop the Mount, or (as an error) does. */
 export interface Problem {

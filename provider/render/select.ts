@@ -1,11 +1,21 @@
 import { KeymountError } from '../errors.ts';
-import { type JsonObject, ownKey } from '../util/json.ts';
+import { type JsonObject, type JsonValue, ownKey, parseJson } from '../util/json.ts';
 import { decode } from './decode.ts';
 import type { Encoding } from './encoding.ts';
+import { searchJmesPath } from './jmespath.ts';
 import { goJson, goStruct } from './json.ts';
+import { selectTextKey, type TextKey } from './text-key.ts';
 
-/** What of a secret becomes a file: one key, all keys as one JSON object, or the backend's reply as a whole. */
-export type Selection = { readonly key: string } | { readonly whole: 'keys' | 'reply' };
+/**
+ * What of a secret becomes a file: one key, what a JMESPath finds in it, a part of it, all keys as one JSON object, or the
+ * backend's reply as a whole.
+ */
+export type Selection =
+  | { readonly key: string }
+  | { readonly jmesPath: string }
+  | { readonly part: string }
+  | TextKey
+  | { readonly whole: 'keys' | 'reply' };
 
 /** The content of a secret. At least one of `bytes` and `keys` is there. */
 export interface Content {
@@ -14,11 +24,16 @@ export interface Content {
   readonly keys?: JsonObject;
   /** The backend's reply as a whole, for dialects that write it. */
   readonly reply?: JsonObject;
+  /** Other forms of it that its dialect writes, as the key and the certificates of a certificate. */
+  readonly parts?: Readonly<Record<string, string>>;
 }
 
 /** The bytes of a file. Throws `key-missing` and `value-invalid`. */
 export function selectBytes(content: Content, selection: Selection, encoding: Encoding): Uint8Array {
   if ('key' in selection) return selectKey(content, selection.key, encoding);
+  if ('textKey' in selection) return decode(selectTextKey(content, selection), encoding);
+  if ('jmesPath' in selection) return selectFound(content, selection.jmesPath, encoding);
+  if ('part' in selection) return selectPart(content, selection.part, encoding);
   if (content.bytes !== undefined) {
     return encoding === 'utf-8'
       ? content.bytes
@@ -49,6 +64,33 @@ function selectKey({ keys, bytes }: Content, key: string, encoding: Encoding): U
     });
   }
   return decode(typeof value === 'string' ? value : goJson(value), encoding);
+}
+
+function selectPart({ parts }: Content, part: string, encoding: Encoding): Uint8Array {
+  const text = parts !== undefined && Object.hasOwn(parts, part) ? parts[part] : undefined;
+  if (text === undefined) throw new KeymountError('key-missing', `the secret has no ${part} part`);
+  return decode(text, encoding);
+}
+
+/** A string as it is, anything else as JSON. */
+function selectFound({ keys, bytes }: Content, jmesPath: string, encoding: Encoding): Uint8Array {
+  const found = searchJmesPath(jmesPath, keys ?? jsonOf(bytes ?? new Uint8Array()));
+  if (found === null) {
+    throw new KeymountError('key-missing', `the jmesPath ${jmesPath.slice(0, 100)} finds nothing in the secret`, {
+      hint: keys === undefined ? undefined : listKeys(keys, jmesPath),
+    });
+  }
+  return decode(typeof found === 'string' ? found : goJson(found), encoding);
+}
+
+function jsonOf(bytes: Uint8Array): JsonValue {
+  try {
+    return parseJson(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    throw new KeymountError('value-invalid', 'the secret is not JSON, so no jmesPath applies to it', {
+      hint: 'leave jmesPath out to mount it whole',
+    });
+  }
 }
 
 /** Key names help and are no secret values; long or many ones would only hide the message. */

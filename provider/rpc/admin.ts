@@ -1,23 +1,47 @@
 import type { Stats } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
+import { join } from 'node:path';
 import { KeymountError } from '../errors.ts';
 import { publish, socketPaths, sweep, withdraw } from './sockets.ts';
 
-/** The socket of `keymount status`, `admin.sock` in the state directory, which only root and keymount's own user can enter. */
-export const adminSocket = 'admin';
+/**
+ * The socket by which keymount talks to itself: `keymount status`, and a newer process that takes the state directory over. It
+ * lies hidden beside the provider sockets, for keymount's own user and root.
+ */
+const adminName = '.keymount-admin';
+
+export function adminPath(socketDir: string): string {
+  return join(socketDir, `${adminName}.sock`);
+}
 
 export interface AdminServer {
   readonly close: () => Promise<void>;
 }
 
-/** Answers `GET /status` with what `status` gives: counts, ages and addresses, never a value. A newer process takes it over. */
-export async function startAdmin(stateDir: string, unique: string, status: () => object): Promise<AdminServer> {
-  await sweep(stateDir, adminSocket);
-  const paths = socketPaths(stateDir, adminSocket, unique);
-  const server = createServer((request, response) => {
-    const known = request.method === 'GET' && request.url === '/status';
-    response.writeHead(known ? 200 : 404, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify(known ? status() : {}));
+export interface AdminOptions {
+  readonly socketDir: string;
+  readonly unique: string;
+  /** Counts, ages and addresses; never a value. */
+  readonly status: () => object;
+  /** A newer process wants the state directory: resolves when this one has let go of it. */
+  readonly handOver: () => Promise<void>;
+}
+
+export async function startAdmin({ socketDir, unique, status, handOver }: AdminOptions): Promise<AdminServer> {
+  await sweep(socketDir, adminName);
+  const paths = { ...socketPaths(socketDir, adminName, unique), final: adminPath(socketDir) };
+  const server = createServer((call, response) => {
+    const answer = (code: number, body: object) => {
+      response.writeHead(code, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    if (call.method === 'GET' && call.url === '/status') answer(200, status());
+    else if (call.method === 'POST' && call.url === '/hand-over') {
+      handOver().then(
+        () => answer(200, {}),
+        () => answer(500, {}),
+      );
+    } else answer(404, {});
   });
   await listen(server, paths.bound);
   const published: Stats = publish(paths);
@@ -28,6 +52,31 @@ export async function startAdmin(stateDir: string, unique: string, status: () =>
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** Milliseconds that another keymount gets to answer. */
+const patience = 15_000;
+
+/** Asks the keymount that serves now. The system's error code where none answers, and its answer's text. */
+export function askAdmin(
+  socketDir: string,
+  method: 'GET' | 'POST',
+  path: string,
+): Promise<{ text: string } | { code: string }> {
+  return new Promise((resolve) => {
+    const call = request(
+      { socketPath: adminPath(socketDir), method, path, timeout: patience },
+      (response: IncomingMessage) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve({ text: Buffer.concat(chunks).toString() }));
+        response.on('error', () => resolve({ code: 'ECONNRESET' }));
+      },
+    );
+    call.on('timeout', () => call.destroy());
+    call.on('error', (error: NodeJS.ErrnoException) => resolve({ code: error.code ?? 'ETIMEDOUT' }));
+    call.end();
+  });
 }
 
 function listen(server: Server, path: string): Promise<void> {

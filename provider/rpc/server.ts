@@ -8,12 +8,17 @@ import type { CSIDriverProviderHandlers } from './gen/v1alpha1/CSIDriverProvider
 import { loadProto } from './proto.ts';
 import { checkFree, publish, type SocketPaths, socketPaths, sweep, withdraw } from './sockets.ts';
 
-export interface ServerOptions {
+export interface SocketOptions {
   readonly socketDir: string;
   readonly dialects: readonly DialectName[];
   readonly takeover: boolean;
   /** Tells this process from others that share the directory. */
   readonly unique: string;
+  readonly clock: Clock;
+}
+
+export interface ServerOptions {
+  readonly dialects: readonly DialectName[];
   readonly clock: Clock;
   readonly handlersOf: (dialect: DialectName) => CSIDriverProviderHandlers;
   /** A stop has waited long enough: what is in flight should be answered now. */
@@ -36,15 +41,21 @@ export interface RpcServer {
   readonly drain: (timeout: number) => Promise<void>;
 }
 
-/** Throws `socket-taken` and `settings-invalid`; then nothing is left behind. */
-export async function startServer(options: ServerOptions): Promise<RpcServer> {
+/** Makes room for the sockets. Throws `socket-taken` and `settings-invalid`; then nothing was changed for anybody else. */
+export async function prepareSockets(options: SocketOptions): Promise<SocketPaths[]> {
   const { socketDir, dialects, takeover, unique, clock } = options;
-  // It writes to stderr by itself, in a form of its own.
-  setLogVerbosity(logVerbosity.NONE);
   makeDirectory(socketDir);
   const paths = dialects.map((dialect) => socketPaths(socketDir, dialect, unique));
   await Promise.all(dialects.map((dialect) => sweep(socketDir, dialect)));
   await Promise.all(paths.map(({ final }) => checkFree(final, takeover, clock)));
+  return paths;
+}
+
+/** Serves on the prepared sockets. Throws `settings-invalid`; then nothing is left behind. */
+export async function startServer(paths: readonly SocketPaths[], options: ServerOptions): Promise<RpcServer> {
+  const { dialects, clock } = options;
+  // It writes to stderr by itself, in a form of its own.
+  setLogVerbosity(logVerbosity.NONE);
   const listening: Listening[] = [];
   const drain = async (timeout: number) => {
     for (const { paths: path, published } of listening) withdraw(path, published);

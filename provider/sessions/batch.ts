@@ -22,10 +22,14 @@ export class Batch<Key, Result> {
     for (const { signal } of this.#members) {
       signal.addEventListener('abort', () => --left === 0 && abort.abort(signal.reason), { once: true });
     }
-    const results = this.#start(
-      this.#members.map(({ key }) => key),
-      abort.signal,
-    );
+    const keys = this.#members.map(({ key }) => key);
+    let results: readonly Promise<Result>[];
+    try {
+      results = this.#start(keys, abort.signal);
+    } catch (thrown) {
+      // Nobody must be left waiting.
+      results = keys.map(() => Promise.reject(thrown));
+    }
     this.#members.forEach(({ resolve }, index) => {
       const result = results[index];
       resolve(result ?? Promise.reject(new Error('a backend left a read without an answer')));

@@ -6,5 +6,7 @@ export interface Caller {
   readonly identity: Identity;
   /** ServiceAccount tokens by audience. */
   readonly tokens: ReadonlyMap<string, SecretString>;
+  /** The pod's volume: what the driver asks for again and again. */
+  readonly volume: string;
   readonly publishSecrets: ReadonlyMap<string, SecretString>;
 }

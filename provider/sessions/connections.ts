@@ -75,7 +75,7 @@ export class Connections {
       throw new KeymountError('internal', `no drop-in backend ${ref.backend}`);
     const settings = backend.inlineConnection(ref.settings, ref.profile, this.#settings);
     const title = `the connection of this ${ref.profile} class`;
-    const connection = { title, key, backend, settings, allow: undefined };
+    const connection = { title, key, backend, settings, allow: backend.allowOf?.(settings) };
     this.#inline.set(key, connection);
     return connection;
   }

@@ -9,17 +9,19 @@ export function isFresh({ readAt, secret }: CachedSecret, { refresh }: Source, i
 }
 
 /** Failures that say nothing about the secret and the right to read it. A 4xx never is one. */
-const away: ReadonlySet<string> = new Set(['backend-unreachable', 'backend-sealed']);
+export function isAway({ code }: KeymountError): boolean {
+  return code === 'backend-unreachable' || code === 'backend-sealed';
+}
 
 /** May it be served although it is outdated, because the backend cannot be asked? */
 export function mayServeStale(
   { readAt }: CachedSecret,
   { refresh, staleOnError }: Source,
-  { code }: KeymountError,
+  error: KeymountError,
   interval: number,
   now: number,
 ): boolean {
-  if (staleOnError === undefined || !away.has(code)) return false;
+  if (staleOnError === undefined || !isAway(error)) return false;
   const outdated = refresh === 'once' ? Number.POSITIVE_INFINITY : readAt + (refresh ?? interval);
   return now < outdated + staleOnError;
 }

@@ -7,7 +7,8 @@ import { Flights } from '../util/flight.ts';
 import { Batch } from './batch.ts';
 import type { Caller } from './caller.ts';
 import { type Connection, type Connections, checkAllowed } from './connections.ts';
-import { isFresh, mayServeStale } from './freshness.ts';
+import { isAway, isFresh, mayServeStale } from './freshness.ts';
+import { type Keeper, needsKeeping } from './keeper.ts';
 import type { CachedSecret, Secrets } from './secrets.ts';
 import type { Held, Sessions } from './sessions.ts';
 
@@ -23,6 +24,7 @@ export interface ReadsOptions {
   readonly connections: Connections;
   readonly sessions: Sessions;
   readonly secrets: Secrets;
+  readonly keeper: Keeper;
   readonly clock: Clock;
   /** Milliseconds for which a secret is served from memory where its class says nothing. */
   readonly refreshInterval: number;
@@ -31,6 +33,8 @@ export interface ReadsOptions {
 /** A source on its way: parsed, and with the session that it is to be read through. */
 interface Placed {
   readonly source: Source;
+  readonly connection: Connection;
+  readonly caller: Caller;
   /** Milliseconds; where the class says nothing. */
   readonly interval: number;
   readonly ref: unknown;
@@ -83,10 +87,8 @@ export class Reads {
     const outcomes = sources.map(async (source): Promise<ReadOutcome> => {
       try {
         const ref = this.#refOf(connection, source);
-        const placed = { source, ref, interval, ...first };
-        const result = shared
-          ? await this.#readShared(placed, connection, caller, signal)
-          : await this.#readPlaced(placed, connection, caller, batch, signal);
+        const placed = { source, connection, caller, ref, interval, ...first };
+        const result = shared ? await this.#readShared(placed, signal) : await this.#readPlaced(placed, batch, signal);
         return { secret: result.secret, number: result.number, address: source.address, from: result.from };
       } catch (thrown) {
         return { error: failureOf(thrown, signal, connection), ofSession: false };
@@ -106,30 +108,46 @@ export class Reads {
   }
 
   /** Through the session of the ServiceAccount what all its pods may have, through the pod's own what only it may. */
-  async #readShared(placed: Placed, connection: Connection, caller: Caller, signal: AbortSignal): Promise<ReadResult> {
-    const { held } = placed;
+  async #readShared(placed: Placed, signal: AbortSignal): Promise<ReadResult> {
+    const { held, connection, source, caller } = placed;
     const known = this.#fromMemory(placed);
     if (known !== undefined) return known;
-    if (await held.session.isShareable(placed.ref, signal))
-      return await this.#readPlaced(placed, connection, caller, undefined, signal);
-    const own = await this.#options.sessions.get({ connection, source: placed.source, caller, ownOnly: true }, signal);
-    return await this.#readPlaced({ ...placed, ...own }, connection, caller, undefined, signal);
+    if (await held.session.isShareable(placed.ref, signal)) return await this.#readPlaced(placed, undefined, signal);
+    const own = await this.#options.sessions.get({ connection, source, caller, ownOnly: true }, signal);
+    return await this.#readPlaced({ ...placed, ...own }, undefined, signal);
   }
 
   async #readPlaced(
-    placed: Placed,
-    connection: Connection,
-    caller: Caller,
+    given: Placed,
     batch: Batch<unknown, Secret> | undefined,
     signal: AbortSignal,
   ): Promise<ReadResult> {
-    const known = this.#fromMemory(placed);
+    const placed = this.#options.keeper.isEnding(given.held, given.caller.volume)
+      ? await this.#renewSession(given, signal)
+      : given;
+    const kept = this.#options.keeper.recall(placed.held, placed.source, placed.caller.volume);
+    if (kept !== undefined && !kept.replace) return { ...kept.cached, from: 'cache' };
+    const known = kept === undefined ? this.#fromMemory(placed) : undefined;
     if (known !== undefined) return known;
     try {
-      return { ...(await this.#fetch(placed, batch, signal)), from: 'backend' };
+      return { ...(await this.#fetch(placed, placed === given ? batch : undefined, signal)), from: 'backend' };
     } catch (thrown) {
       const error = toKeymountError(thrown);
-      return this.#stale(placed, error) ?? (await this.#again(placed, connection, caller, error, signal));
+      // It is to be replaced but still good, and its backend is away: the next Mount tries again.
+      if (kept !== undefined && isAway(error)) return { ...kept.cached, from: 'stale' };
+      return this.#stale(placed, error) ?? (await this.#again(placed, error, signal));
+    }
+  }
+
+  /** The session comes to its end with everything that was issued through it: a new one in time, or the old one while it lasts. */
+  async #renewSession(placed: Placed, signal: AbortSignal): Promise<Placed> {
+    const { held, connection, source, caller } = placed;
+    try {
+      const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
+      return { ...placed, held: renewed, fresh: true };
+    } catch (thrown) {
+      if (isAway(toKeymountError(thrown))) return placed;
+      throw thrown;
     }
   }
 
@@ -141,7 +159,7 @@ export class Reads {
   }
 
   #fetch(
-    { held, source, ref }: Placed,
+    { held, source, ref, connection, caller }: Placed,
     batch: Batch<unknown, Secret> | undefined,
     signal: AbortSignal,
   ): Promise<CachedSecret> {
@@ -151,7 +169,12 @@ export class Reads {
       try {
         const secret = await (batch?.add(ref, together) ?? held.session.read([ref], together)[0]);
         if (secret === undefined) throw new Error('a backend left a read without an answer');
-        return secrets.put(held, source.key, secret, startedAt);
+        // If it is refused again, that is another refusal.
+        held.denied.delete(source.key);
+        if (!needsKeeping(secret)) return secrets.put(held, source.key, secret, startedAt);
+        const cached = secrets.numbered(secret, startedAt);
+        const isKept = await this.#options.keeper.keep(held, { connection, source, caller }, cached);
+        return isKept ? cached : secrets.put(held, source.key, secret, startedAt);
       } catch (thrown) {
         // Refused or gone: what was read before must not be served any more.
         if (refusals.has(toKeymountError(thrown).code)) secrets.purge(held, source.key);
@@ -171,26 +194,16 @@ export class Reads {
    * The session may have lost its authority, or this read never had it: one new login tells, and what it tells is remembered, so
    * that a path that stays forbidden costs no login at every republish.
    */
-  async #again(
-    placed: Placed,
-    connection: Connection,
-    caller: Caller,
-    error: KeymountError,
-    signal: AbortSignal,
-  ): Promise<ReadResult> {
-    const { held, fresh, source } = placed;
-    if (fresh || !held.session.isAuthorityLost(error) || held.denied.has(source.key)) throw error;
-    const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
-    try {
-      return {
-        ...(await this.#fetch({ ...placed, held: renewed, fresh: true }, undefined, signal)),
-        from: 'backend',
-      };
-    } catch (thrown) {
-      const second = toKeymountError(thrown);
-      if (renewed.session.isAuthorityLost(second)) renewed.denied.add(source.key);
-      throw second;
+  async #again(placed: Placed, error: KeymountError, signal: AbortSignal): Promise<ReadResult> {
+    const { held, fresh, source, connection, caller } = placed;
+    if (!held.session.isAuthorityLost(error) || held.denied.has(source.key)) throw error;
+    // A new login would end what was issued through this one for nothing, if its token still counts.
+    if (fresh || (await this.#options.keeper.isAlive(held, signal))) {
+      held.denied.add(source.key);
+      throw error;
     }
+    const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
+    return await this.#readPlaced({ ...placed, held: renewed, fresh: true }, undefined, signal);
   }
 }
 

@@ -52,10 +52,15 @@ export class Secrets {
   }
 
   put(held: Held, sourceKey: string, secret: Secret, readAt: number): CachedSecret {
-    const cached = { secret, number: ++this.#lastNumber, readAt };
+    const cached = this.numbered(secret, readAt);
     this.#secrets.set(keyOf(held, sourceKey), cached);
     held.secrets.add(sourceKey);
     return cached;
+  }
+
+  /** A secret that somebody else keeps; its number is as good as any. */
+  numbered(secret: Secret, readAt: number): CachedSecret {
+    return { secret, number: ++this.#lastNumber, readAt };
   }
 
   purge(held: Held, sourceKey: string): void {

@@ -15,8 +15,8 @@ export interface Held {
   readonly session: Session;
   /** Whose it is: all pods of a ServiceAccount, or one pod. */
   readonly scope: 'serviceAccount' | 'pod';
-  /** When it is over, in milliseconds of the clock. */
-  readonly ends: number;
+  /** When it is over, in milliseconds of the clock. Infinity while a keeper looks after it. */
+  ends: number;
   /** Keys of sources that were refused to a session newer than the refusal before: no login helps them. */
   readonly denied: Set<string>;
   /** Keys of its sources in the cache. */
@@ -89,6 +89,20 @@ export class Sessions {
     return await this.#login({ ...wish, ownOnly: lost.scope === 'pod' }, keys, signal);
   }
 
+  /** Takes up a session that another process left behind. */
+  adopt(key: string, held: Held): void {
+    this.#held.set(key, held);
+  }
+
+  /** It must not be used any more. */
+  drop(key: string, held: Held): void {
+    if (this.#held.peek(key) === held) this.#held.delete(key);
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
   close(): void {
     this.#held.clear();
   }
@@ -119,7 +133,7 @@ export class Sessions {
     const scope = isAccounts && !ownOnly && keys.account !== undefined ? 'serviceAccount' : 'pod';
     const key = scope === 'serviceAccount' ? (keys.account ?? keys.pod) : keys.pod;
     const ends = Math.min(session.expires ?? Number.POSITIVE_INFINITY, deps.clock.now() + maxAge);
-    const held: Held = { id: ++this.#lastId, session, scope, ends, denied: new Set(), secrets: new Set() };
+    const held: Held = { id: this.nextId(), session, scope, ends, denied: new Set(), secrets: new Set() };
     this.#held.set(key, held);
     return { held, key };
   }
@@ -129,7 +143,7 @@ export class Sessions {
     held.session.close();
   }
 
-  #loginOf({ source, caller }: Wish): Login {
+  #loginOf({ connection, source, caller }: Wish): Login {
     const { role, audience } = source.access;
     const { podTokens, podFacts } = this.#options;
     const { namespace, serviceAccount } = caller.identity;
@@ -140,12 +154,13 @@ export class Sessions {
       publishSecrets: caller.publishSecrets,
       annotations: (signal) => podFacts.annotations(namespace, serviceAccount, signal),
       nodeLabels: podFacts.nodeLabels,
-      token: async (wanted, signal) => {
-        const sent = caller.tokens.get(wanted);
+      token: async (wanted, signal, orFor = []) => {
+        const sent = [wanted, ...orFor].map((name) => caller.tokens.get(name)).find((token) => token !== undefined);
         if (sent !== undefined) return sent;
         if (podTokens === undefined) throw tokenMissing(wanted, sentAudiences(caller));
-        // Like the Go provider: without an audience in the class, the API server's own is asked for.
-        return await podTokens.get(caller.identity, { driver: wanted, request: audience }, signal);
+        // Like the Go Vault provider: without an audience in the class, the API server's own is asked for.
+        const request = audience ?? (connection.backend.tokenAudience === undefined ? undefined : wanted);
+        return await podTokens.get(caller.identity, { driver: wanted, request }, signal);
       },
     };
   }

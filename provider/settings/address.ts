@@ -41,6 +41,11 @@ export function isProxyUrl(text: string): boolean {
   return url !== undefined && (url.pathname === '/' || url.pathname === '') && url.search === '' && url.hash === '';
 }
 
+/** An AWS region. One DNS label, for it becomes part of a host name. */
+export function isAwsRegion(text: string): boolean {
+  return /^[a-z]{2,8}(?:-[a-z0-9]{1,20}){1,4}$/.test(text);
+}
+
 function isUnixAddress(text: string): boolean {
   return /^unix:\/\/\/[^?#\s]+$/.test(text);
 }

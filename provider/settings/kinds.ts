@@ -1,6 +1,6 @@
 import { durationForm, formatDuration, parseDuration } from '../util/duration.ts';
 import { didYouMean } from '../util/nearest.ts';
-import { isAddressPattern, isListenAddress, isProxyUrl, isServerAddress } from './address.ts';
+import { isAddressPattern, isAwsRegion, isListenAddress, isProxyUrl, isServerAddress } from './address.ts';
 import { checked, type Kind, one } from './kind.ts';
 
 export const line: Kind<string> = checked('text', 'one line of text', (text) => !/\p{Cc}/u.test(text));
@@ -124,4 +124,12 @@ export const mountPath: Kind<string> = checked(
   'mount',
   'the path of an auth mount, as kubernetes or clusters/blue',
   (text) => text.split('/').every((element) => /^[\w.~-]+$/.test(element) && element !== '.' && element !== '..'),
+);
+
+export const awsRegion: Kind<string> = checked('region', 'an AWS region, as eu-central-1', isAwsRegion);
+
+export const podAccount: Kind<string> = checked(
+  'namespace/name',
+  'namespace/serviceaccount, where * stands for any run of characters',
+  (text) => /^[a-z0-9*-]{1,63}\/[a-z0-9.*-]{1,253}$/.test(text),
 );

@@ -1,5 +1,8 @@
 import type { DialectName } from '../plan/plan.ts';
 import { dropInKnobs } from './drop-in.ts';
+import { awsKnobs } from './drop-in-aws.ts';
+import { azureKnobs } from './drop-in-azure.ts';
+import { gcpKnobs } from './drop-in-gcp.ts';
 import { many } from './kind.ts';
 import {
   bytes,
@@ -18,7 +21,10 @@ import { type Knob, type KnobsOf, listKnobs, type NamedKnob } from './knob.ts';
 import type { Settings } from './settings.ts';
 
 // plan.ts has the list, but settings may take only types from there; a dialect that is missing here does not compile.
-const dialects = Object.keys({ vault: 1, openbao: 1, keymount: 1 } satisfies Record<DialectName, 1>) as DialectName[];
+const dialects = Object.keys({ vault: 1, openbao: 1, aws: 1, gcp: 1, gke: 1, azure: 1, keymount: 1 } satisfies Record<
+  DialectName,
+  1
+>) as DialectName[];
 
 /**
  * Everything an admin can set except the connections. Flags, variables, keys of the file, defaults, `--help` and
@@ -62,7 +68,15 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
   nodeName: {
     kind: kubernetesName,
     default: undefined,
+    variables: ['NODE_NAME'],
     about: 'Name of the Kubernetes node this runs on, from the downward API (`spec.nodeName`).',
+  },
+  podName: {
+    kind: kubernetesName,
+    default: undefined,
+    variables: ['POD_NAME'],
+    about:
+      "Name of keymount's own pod, from the downward API (`metadata.name`). Credentials of pods that are gone are ended early only where it is set.",
   },
   kubeconfig: {
     kind: path,
@@ -88,6 +102,10 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
     },
     vault: versionKey('vault-csi-provider-hmac-key', 'vault'),
     openbao: versionKey('openbao-csi-provider-hmac-key', 'openbao'),
+    aws: versionKey('keymount-version-key', 'aws'),
+    gcp: versionKey('keymount-version-key', 'gcp'),
+    gke: versionKey('keymount-version-key', 'gke'),
+    azure: versionKey('keymount-version-key', 'azure'),
     keymount: versionKey('keymount-version-key', 'keymount'),
   },
   refreshInterval: {
@@ -100,6 +118,11 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
     kind: duration(10_000),
     default: 3_600_000,
     about: 'After this time a pod logs in again even if its token lives longer, so that changed roles take effect.',
+  },
+  renewalPercent: {
+    kind: whole(10, 90),
+    default: 67,
+    about: 'Percent of what is left of a lease or token after which it is renewed, and up to a tenth later.',
   },
   limits: {
     mounts: {
@@ -137,7 +160,7 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
       about: 'Hosts, domains, addresses and CIDR ranges that are reached without a proxy.',
     },
   },
-  dropIn: { vault: dropInKnobs('vault'), openbao: dropInKnobs('openbao') },
+  dropIn: { vault: dropInKnobs('vault'), openbao: dropInKnobs('openbao'), aws: awsKnobs, gcp: gcpKnobs, azure: azureKnobs },
 };
 
 /** The configuration file itself; it has no key in the file. */

@@ -14,6 +14,8 @@ export interface Settings {
   /** TLS files named by classes must lie below it; undefined: classes may name none. */
   readonly tlsDir: string | undefined;
   readonly nodeName: string | undefined;
+  /** Name of keymount's own pod: a list of pods without it is not of this node. */
+  readonly podName: string | undefined;
   /** Path of a kubeconfig; undefined: the pod's own ServiceAccount, if there is one. */
   readonly kubeconfig: string | undefined;
   /** Replace a socket on which another provider answers. */
@@ -25,12 +27,18 @@ export interface Settings {
     readonly namespace: string | undefined;
     readonly vault: string;
     readonly openbao: string;
+    readonly aws: string;
+    readonly gcp: string;
+    readonly gke: string;
+    readonly azure: string;
     readonly keymount: string;
   };
   /** Milliseconds for which a secret that was read is served from memory, where its class says nothing; 0: every Mount reads. */
   readonly refreshInterval: number;
   /** Milliseconds after which a pod logs in again, whatever its token's life: changed roles take effect then. */
   readonly sessionMaxAge: number;
+  /** Percent of what is left of a lease after which it is renewed. */
+  readonly renewalPercent: number;
   readonly limits: {
     /** Mounts in flight; one more is answered RESOURCE_EXHAUSTED. */
     readonly mounts: number;
@@ -60,7 +68,7 @@ export interface Settings {
    */
   readonly connections: Readonly<Record<string, ConnectionSettings>>;
   /** Defaults and limits for classes that describe their connection themselves. */
-  readonly dropIn: { readonly vault: VaultDropIn; readonly openbao: VaultDropIn };
+  readonly dropIn: { readonly vault: VaultDropIn; readonly openbao: VaultDropIn; readonly aws: AwsDropIn; readonly gcp: GcpDropIn; readonly azure: AzureDropIn };
 }
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -109,6 +117,117 @@ export interface VaultDropIn {
   /** Tries after the first, default 2. */
   readonly retries: number;
   /** Requests in flight to one address, default 32. */
+  readonly maxConcurrent: number;
+  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
+  readonly proxy: string | undefined;
+}
+
+/** The admin's defaults for an AWS class: flags and AWS_* environment, then `dropIn.aws` of the configuration file. */
+export interface AwsDropIn {
+  /** Undefined: the node's label says it. */
+  readonly region: string | undefined;
+  readonly fips: boolean;
+  readonly dualStack: boolean;
+  /** Addresses in place of the public ones. */
+  readonly endpoints: {
+    readonly all: string | undefined;
+    readonly secretsManager: string | undefined;
+    readonly ssm: string | undefined;
+    readonly sts: string | undefined;
+    readonly podIdentity: string | undefined;
+  };
+  readonly ca: string | undefined;
+  /** Read secrets with BatchGetSecretValue. */
+  readonly batch: boolean;
+  /** Milliseconds for one answer of the Pod Identity agent, default 5 s. */
+  readonly podIdentityTimeout: number;
+  /** Milliseconds for one request, default 10 s. */
+  readonly timeout: number;
+  /** Tries after the first, default 2. */
+  readonly retries: number;
+  /** Requests in flight to one address, default 64. */
+  readonly maxConcurrent: number;
+  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
+  readonly proxy: string | undefined;
+}
+
+/**
+ * The admin's defaults for `gcp` and `gke` classes: flags and the environment as the Go provider and Google's libraries take it,
+ * then `dropIn.gcp` of the configuration file.
+ */
+export interface GcpDropIn {
+  /** Address of both services, with `{service}` and `{location}` in it or not; undefined: Google's. */
+  readonly endpoint: string | undefined;
+  /** The same for regional resources; undefined: `endpoint`. */
+  readonly regionalEndpoint: string | undefined;
+  readonly iamEndpoint: string | undefined;
+  /** The whole URL of the token exchange. */
+  readonly tokenEndpoint: string | undefined;
+  /** `host:port` of the metadata server. */
+  readonly metadataHost: string | undefined;
+  /** Default `googleapis.com`. */
+  readonly universeDomain: string;
+  /** The GKE cluster; what is undefined is asked of the metadata server. */
+  readonly cluster: {
+    readonly project: string | undefined;
+    readonly location: string | undefined;
+    readonly name: string | undefined;
+    readonly endpoint: string;
+  };
+  /** Path of a credentials file. */
+  readonly credentials: string | undefined;
+  /** Take `key.json` of `nodePublishSecretRef`; ignored otherwise. */
+  readonly publishSecret: boolean;
+  /** Who may use `auth: provider-adc`: `namespace/serviceaccount` patterns. */
+  readonly providerIdentity: readonly string[];
+  /** Milliseconds for one request, default 10 s. */
+  readonly timeout: number;
+  /** Tries after the first, default 2. */
+  readonly retries: number;
+  /** Requests in flight to one address, default 64. */
+  readonly maxConcurrent: number;
+  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
+  readonly proxy: string | undefined;
+}
+
+/**
+ * The admin's defaults for `azure` classes: flags, and the environment as far as the Go provider honours it, then `dropIn.azure`
+ * of the configuration file.
+ */
+export interface AzureDropIn {
+  /** Default `AzurePublicCloud`. */
+  readonly cloudName: string;
+  /** Path of the environment file for `AzureStackCloud` where the class names none. */
+  readonly environmentFile: string | undefined;
+  /** Environment files that classes name must lie below it; undefined: anywhere on keymount's own disk. */
+  readonly environmentDir: string | undefined;
+  /** For classes and ServiceAccounts that name none. */
+  readonly tenant: string | undefined;
+  /** Audience of the pod's token for workload identity, default `api://AzureADTokenExchange`. */
+  readonly audience: string;
+  /** Ask the API server for the pod's token where the driver sent none. */
+  readonly tokenRequest: boolean;
+  /** Whose classes may use `useVMManagedIdentity`: `namespace/serviceaccount` patterns. */
+  readonly managedIdentity: readonly string[];
+  /** Address of the instance metadata service. */
+  readonly managedIdentityEndpoint: string;
+  /** The token proxy of AKS identity binding. */
+  readonly tokenProxy: {
+    readonly url: string;
+    /** Undefined: derived from the certificate of the API server. */
+    readonly sniName: string | undefined;
+    readonly ca: string | undefined;
+  };
+  /** Order the certificates of a PKCS#12 file as server, intermediates, root. */
+  readonly constructPemChain: boolean;
+  /** Write `<file>.crt` and `<file>.key` beside the file of a certificate's secret. */
+  readonly separateCertAndKey: boolean;
+  readonly ca: string | undefined;
+  /** Milliseconds for one request, default 10 s. */
+  readonly timeout: number;
+  /** Tries after the first, default 3. */
+  readonly retries: number;
+  /** Requests in flight to one vault, default 32. */
   readonly maxConcurrent: number;
   /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;

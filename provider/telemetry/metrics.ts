@@ -16,6 +16,7 @@ const gauges = {
   podSessions: { name: 'keymount_pod_sessions', help: 'Sessions of single pods.' },
   secrets: { name: 'keymount_secrets', help: 'Secrets in memory.' },
   secretBytes: { name: 'keymount_secret_bytes', help: 'Bytes that the secrets in memory may have taken.' },
+  leases: { name: 'keymount_leases', help: 'Credentials in keeping: issued for pods and kept alive.' },
   serversAway: { name: 'keymount_servers_away', help: 'Servers that did not answer for a while.' },
 };
 export type GaugeName = keyof typeof gauges;
@@ -35,6 +36,8 @@ export interface Metrics {
   readonly backendRequest: (request: { backend: string; call: Call; code: Outcome; seconds: number }) => void;
   /** Reads of Mounts by where they were answered from. */
   readonly reads: (reads: { backend: number; cache: number; stale: number }) => void;
+  /** Something happened to a credential in keeping. */
+  readonly lease: (lease: { event: string }) => void;
   readonly login: (login: { backend: string; code: Outcome }) => void;
   /** The gauge asks `read` whenever metrics are fetched; 0 until there is a `read`. */
   readonly watch: (gauge: GaugeName, read: () => number) => void;
@@ -66,6 +69,7 @@ export function createMetrics({ dialects, backends, version, node }: MetricsOpti
   const mounts = mountMetrics(registry, dialects);
   const requests = requestMetrics(registry, backends);
   const reads = readMetrics(registry);
+  const leases = leaseMetrics(registry);
   const watch = gaugeMetrics(registry);
   return {
     mount({ dialect, code, seconds }) {
@@ -81,6 +85,7 @@ export function createMetrics({ dialects, backends, version, node }: MetricsOpti
     reads(origins) {
       for (const origin of readOrigins) reads.inc({ origin }, origins[origin]);
     },
+    lease: ({ event }) => leases.inc({ event: leaseEvents.includes(event) ? event : 'other' }),
     login: ({ backend, code }) => requests.logins.inc({ backend: backendOf(backend), code: codeOf(code) }),
     watch,
     watchRotation: rotationMetrics(registry),
@@ -150,6 +155,29 @@ function readMetrics(registry: Registry) {
     registers: [registry],
   });
   for (const origin of readOrigins) total.inc({ origin }, 0);
+  return total;
+}
+
+const leaseEvents: readonly string[] = [
+  'issued',
+  'renewed',
+  'renewal-failed',
+  'lost',
+  'too-short',
+  'revoked',
+  'revocation-failed',
+  'resumed',
+  'not-saved',
+];
+
+function leaseMetrics(registry: Registry) {
+  const total = new Counter({
+    name: 'keymount_lease_events_total',
+    help: 'What happened to credentials in keeping.',
+    labelNames: ['event'],
+    registers: [registry],
+  });
+  for (const event of leaseEvents) total.inc({ event }, 0);
   return total;
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { startChild } from '../lab/child-process.ts';
 import { Canaries } from './canaries.ts';
 
 describe('the search for canaries', () => {
@@ -40,6 +42,15 @@ describe('the search for canaries', () => {
       assert.equal(canaries.search('output', noise(text)).length, 1, text);
     }
     assert.deepEqual(canaries.search('output', noise('https://kubernetes.default.svc.cluster.local')), []);
+  });
+
+  it('fails a whole test file whose process shows a secret', async () => {
+    const file = fileURLToPath(new URL('leak/leaking.ts', import.meta.url));
+    const env = { PATH: process.env['PATH'] ?? '' };
+    const run = await startChild(process.execPath, ['--test', '--test-reporter=tap', file], { env });
+    assert.equal(await run.ended, 1, run.output());
+    assert.match(run.output(), /^ok \d+ - passes$/m);
+    assert.match(run.output(), /what was written on the command line, as it is, in the output of keymount/);
   });
 
   it('says what it found, where and how, and does not repeat the secret', () => {

@@ -20,6 +20,8 @@ export interface ReadQuestion extends Question {
   readonly method: string;
   /** API path below `/v1/`, decoded, without its query. */
   readonly path: string;
+  /** The `version` of its query. */
+  readonly version?: string | undefined;
 }
 
 /** Why a read did not answer 200, as a catalogue error. */
@@ -85,13 +87,14 @@ export function wrongScheme({ body, status }: Reply): string | undefined {
     : undefined;
 }
 
-function explainMissing(reply: Reply, { path, namespace }: ReadQuestion, reason: string): KeymountError {
+function explainMissing(reply: Reply, { path, version, namespace }: ReadQuestion, reason: string): KeymountError {
   const body = jsonObjectOf(reply.body);
   const deleted = body === undefined ? undefined : deletedVersion(body, path);
   if (deleted !== undefined) return deleted;
   const within = namespace === undefined ? '' : ` in namespace "${namespace}"`;
   const hint = body === undefined ? notVault : undefined;
-  return new KeymountError('secret-missing', `there is nothing at ${path}${within}`, { reason, hint });
+  const what = version === undefined ? `is nothing at ${path}` : `is no version ${version} of ${path}`;
+  return new KeymountError('secret-missing', `there ${what}${within}`, { reason, hint });
 }
 
 function missingPolicy({ path, method, role, namespace }: ReadQuestion): string {

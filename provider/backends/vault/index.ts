@@ -6,8 +6,10 @@ import { type VaultConnection, vaultConnectionSchema } from './connection.ts';
 import { inlineConnection } from './inline.ts';
 import { logIn } from './login.ts';
 import { Mounts } from './mounts.ts';
+import type { VaultLine } from './reader.ts';
 import { parseVaultRef, type VaultRef } from './ref.ts';
-import { createVaultSession, type VaultLine } from './session.ts';
+import { createVaultSession } from './session.ts';
+import { authorityFrom } from './tenure.ts';
 import { createTransport } from './transport.ts';
 
 /** HashiCorp Vault and OpenBao. The kinds differ in the default audience of the pod's token alone. See docs/vault.md. */
@@ -45,6 +47,9 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
       const line = await lineOf(connection, deps);
       const authority = await logIn(connection, login, line.client, deps, signal);
       return createVaultSession(connection, line, authority, deps);
+    },
+    async resume(connection, state, deps) {
+      return createVaultSession(connection, await lineOf(connection, deps), authorityFrom(state), deps);
     },
   };
 }

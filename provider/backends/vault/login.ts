@@ -17,6 +17,8 @@ export interface Authority {
   readonly role: string | undefined;
   /** Whom the `kubernetes` method says that it logged in. The `jwt` method says nothing of the kind. */
   readonly serviceAccountUid: string | undefined;
+  /** Can the token be renewed? Undefined: it is not the pod's own, and nobody but its owner renews or ends it. */
+  readonly renewable: boolean | undefined;
 }
 
 /** Milliseconds after which the token file is read again. */
@@ -34,7 +36,13 @@ export async function logIn(
   const started = clock.now();
   if (auth.method === 'token-file') {
     const token = await readTokenFile(auth.path);
-    return { token, expires: started + tokenFileAge, role: undefined, serviceAccountUid: undefined };
+    return {
+      token,
+      expires: started + tokenFileAge,
+      role: undefined,
+      serviceAccountUid: undefined,
+      renewable: undefined,
+    };
   }
   const attempt = await prepare(auth, login, client, signal);
   const question: LoginQuestion = {
@@ -51,9 +59,10 @@ export async function logIn(
     { method: 'POST', target: `auth/${attempt.mount}/login`, args: attempt.body },
     signal,
   );
-  if (reply.status !== 200) throw explainLogin(reply, question);
-  const { token, ttl, serviceAccountUid } = tokenOf(reply, question);
-  return { token, expires: ttl === 0 ? undefined : started + ttl * 1000, role: attempt.role, serviceAccountUid };
+  // 204 refuses nothing, and gives no token.
+  if (reply.status !== 200 && reply.status !== 204) throw explainLogin(reply, question);
+  const { ttl, ...granted } = tokenOf(reply, question);
+  return { ...granted, expires: ttl === 0 ? undefined : started + ttl * 1000, role: attempt.role };
 }
 
 interface Attempt {
@@ -116,7 +125,7 @@ async function withAppRole(mount: string, login: Login, client: VaultClient, sig
 function tokenOf(
   { body }: Reply,
   question: LoginQuestion,
-): Pick<Authority, 'token' | 'serviceAccountUid'> & { ttl: number } {
+): Pick<Authority, 'token' | 'serviceAccountUid' | 'renewable'> & { ttl: number } {
   const auth = ownKey(jsonObjectOf(body) ?? {}, 'auth');
   if (!isJsonObject(auth)) {
     throw loginFailed(question, 'the answer has no auth part', 'the address may be that of something else than Vault');
@@ -134,6 +143,7 @@ function tokenOf(
     token,
     ttl: Math.max(0, toInteger(ownKey(auth, 'lease_duration')) ?? 0),
     serviceAccountUid: typeof uid === 'string' && uid !== '' ? uid : undefined,
+    renewable: ownKey(auth, 'renewable') === true,
   };
 }
 

@@ -33,16 +33,23 @@ export function replyToSecret(reply: Reply, engine: Engine, path: string, now: n
     reply: toGoSecret(envelope),
     size,
     version: kv2 === undefined ? '' : String(toInteger(ownKey(kv2.metadata, 'version'))),
-    ...goodUntil(envelope, lease, now),
+    ...goodUntil(envelope, now),
+    ...(kv2 === undefined && engine === 'api' ? certificateEnd(data) : {}),
     ...(lease === undefined ? {} : { lease }),
   };
 }
 
-/** A static role says how long its password stays; what is leased is issued anew after two thirds of its life. */
-function goodUntil({ data }: Envelope, lease: Lease | undefined, now: number): Pick<Secret, 'goodUntil'> {
-  if (lease !== undefined && lease.duration > 0) return { goodUntil: now + (lease.duration * 2000) / 3 };
+/** A static role says how long its password stays. */
+function goodUntil({ data }: Envelope, now: number): Pick<Secret, 'goodUntil'> {
   const ttl = isStaticRole(data) ? toInteger(ownKey(data, 'ttl')) : undefined;
   return ttl === undefined ? {} : { goodUntil: now + ttl * 1000 };
+}
+
+/** What `pki/issue` and its like answer: a certificate with its end, in seconds since 1970. */
+function certificateEnd(data: JsonObject): Pick<Secret, 'notAfter'> {
+  const expiration = toInteger(ownKey(data, 'expiration'));
+  const isIssued = Object.hasOwn(data, 'certificate') && Object.hasOwn(data, 'serial_number');
+  return expiration === undefined || !isIssued ? {} : { notAfter: expiration * 1000 };
 }
 
 /** What `database/static-creds` and its like answer. */

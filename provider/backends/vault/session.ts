@@ -1,96 +1,31 @@
 import { KeymountError } from '../../errors.ts';
 import { abortedError } from '../../net/aborted.ts';
-import type { Reply } from '../../net/request.ts';
-import type { BackendDeps, Secret, Session } from '../backend.ts';
-import type { VaultCall, VaultClient } from './client.ts';
+import type { BackendDeps, Session } from '../backend.ts';
 import type { VaultConnection } from './connection.ts';
-import { explainRead } from './explain.ts';
-import { hintPath } from './hint.ts';
 import type { Authority } from './login.ts';
-import type { Found, Mount, Mounts } from './mounts.ts';
-import { type CliRef, encodePath, shownPath, type VaultRef } from './ref.ts';
-import { type Engine, replyToSecret } from './reply.ts';
-
-/** A call that is ready to be sent, and how to read its reply. */
-interface Read extends VaultCall {
-  readonly engine: Engine;
-}
-
-/** What the sessions of one connection share. */
-export interface VaultLine {
-  readonly client: VaultClient;
-  readonly mounts: Mounts;
-}
+import { createReader, type VaultLine } from './reader.ts';
+import type { VaultRef } from './ref.ts';
+import { createVaultTenure } from './tenure.ts';
 
 /** A token and what can be read with it. */
 export function createVaultSession(
   connection: VaultConnection,
-  { client, mounts }: VaultLine,
-  { token, expires, role, serviceAccountUid }: Authority,
+  line: VaultLine,
+  authority: Authority,
   { clock }: BackendDeps,
 ): Session<VaultRef> {
-  const { address, namespace } = connection;
-
-  async function read(ref: VaultRef, signal: AbortSignal): Promise<Secret> {
-    const call: Read = ref.kind === 'api' ? { ...ref, token, engine: 'api' } : await locate(ref, signal);
-    const reply = await client.send(call, signal);
-    if (reply.status === 200 || reply.status === 204) {
-      return replyToSecret(reply, call.engine, shownPath(call.target), clock.now());
-    }
-    throw await explain(reply, call, signal);
-  }
-
-  /** A path as the CLI writes it: its mount says what to ask for. */
-  async function locate({ path, version }: CliRef, signal: AbortSignal): Promise<Read> {
-    const plain: Read = { method: 'GET', target: encodePath(path), token, engine: 'api' };
-    const found = await mounts.find(path, token, signal);
-    // Without that endpoint (404) the server is older than KV version 2.
-    if ('reply' in found && found.reply.status !== 200 && found.reply.status !== 404) throw why(found.reply, plain);
-    const mount = 'mount' in found ? found.mount : undefined;
-    if (mount?.engine === 'kv2') {
-      const target = encodePath(`${mount.path}data/${path.slice(mount.path.length)}`);
-      return { ...plain, target: version === undefined ? target : `${target}?version=${version}`, engine: 'kv2' };
-    }
-    if (version === undefined) return { ...plain, engine: mount?.engine ?? 'api' };
-    throw new KeymountError('class-invalid', `${path} has no versions`, { hint: 'only KV version 2 keeps versions' });
-  }
-
-  async function explain(reply: Reply, call: Read, signal: AbortSignal): Promise<KeymountError> {
-    const error = why(reply, call);
-    const mayBePath = error.code === 'secret-missing' || error.code === 'secret-denied';
-    if (call.engine === 'kv1' || call.method !== 'GET' || !mayBePath) return error;
-    const path = shownPath(call.target);
-    const hint = hintPath(path, reply, await findQuietly(path, signal));
-    return hint === undefined ? error : new KeymountError(error.code, error.message, { reason: error.reason, hint });
-  }
-
-  function why(reply: Reply, { method, target }: Read): KeymountError {
-    const facts = { server: address.text, namespace, role, secrets: [token], now: clock.now() };
-    return explainRead(reply, { ...facts, path: shownPath(target), method });
-  }
-
-  async function findQuietly(path: string, signal: AbortSignal): Promise<Found | undefined> {
-    try {
-      return await mounts.find(path, token, signal);
-    } catch {
-      // It would have been a hint only; what failed first is told.
-      return undefined;
-    }
-  }
-
+  const { expires, serviceAccountUid, renewable } = authority;
+  const { text: server } = connection.address;
+  const reader = createReader(connection, line, authority, clock);
   return {
     expires,
     serviceAccountUid,
-    async isShareable(ref, signal) {
-      if (ref.kind === 'api' && (ref.method !== 'GET' || ref.args !== undefined)) return false;
-      const path = ref.kind === 'api' ? shownPath(ref.target) : ref.path;
-      const found = await findQuietly(path, signal);
-      return found !== undefined && 'mount' in found && isStatic(found.mount, path);
-    },
+    ...(renewable === undefined ? {} : { tenure: createVaultTenure(line.client, authority, server) }),
+    isShareable: reader.isShareable,
     read: (refs, signal) =>
       refs.map((ref) =>
-        read(ref, signal).catch((thrown: unknown) => {
-          throw signal.aborted && !(thrown instanceof KeymountError) ? abortedError(signal, address.text) : thrown;
+        reader.read(ref, signal).catch((thrown: unknown) => {
+          throw signal.aborted && !(thrown instanceof KeymountError) ? abortedError(signal, server) : thrown;
         }),
       ),
     // OpenBao and Vault answer 403 alike for a token that ended and for a path that it may not read.
@@ -98,9 +33,4 @@ export function createVaultSession(
     // The connections belong to the backend, and tokens are left to their own end.
     close: () => {},
   };
-}
-
-/** The same for everybody who may read it, and without a lease: key-value secrets and the credentials of static roles. */
-function isStatic({ engine, type, path: mount }: Mount, path: string): boolean {
-  return engine !== 'api' || (type === 'database' && path.startsWith(`${mount}static-creds/`));
 }

@@ -6,6 +6,7 @@ import {
   readClassFreshness,
   readDecode,
   readFreshness,
+  readJmesPath,
   readMode,
   shown,
 } from '../common-keys.ts';
@@ -57,11 +58,12 @@ export function parseKeymountClass(parameters: Parameters): Plan {
     else checkPath(path, fields.place('file'), problems);
     const source = readSource(fields, parameters, ofClass, problems);
     const key = fields.text('key');
+    const jmesPath = readJmesPath(fields);
     const mode = readMode(fields);
     outputs.push({
       path,
       source: sources.add(source),
-      select: key === undefined ? { whole: 'keys' } : { key },
+      select: jmesPath !== undefined ? { jmesPath } : key === undefined ? { whole: 'keys' } : { key },
       decode: readDecode(fields),
       ...(mode === undefined ? {} : { mode }),
       optional: fields.boolean('optional'),

@@ -8,6 +8,7 @@ import {
   readDecode,
   readEncoding,
   readFreshness,
+  readJmesPath,
   readMode,
   shown,
 } from '../common-keys.ts';
@@ -56,6 +57,9 @@ export function readVaultObject(
   const method = readMethod(fields);
   const args = readArgs(fields);
   const secretKey = readKey(fields);
+  const jmesPath = readJmesPath(fields);
+  if (jmesPath !== undefined && fields.has('secretKey'))
+    fields.error('secretKey', 'cannot be combined with jmesPath: keep one');
   const encoding = readDecoding(fields);
   const filePermission = readFilePermission(fields);
   const mode = filePermission === 0 ? readMode(fields) : filePermission;
@@ -74,8 +78,8 @@ export function readVaultObject(
     },
     output: {
       path: objectName,
-      select: secretKey === undefined ? { whole: 'reply' } : { key: secretKey },
-      decode: secretKey === undefined ? 'utf-8' : encoding,
+      select: jmesPath !== undefined ? { jmesPath } : secretKey === undefined ? { whole: 'reply' } : { key: secretKey },
+      decode: jmesPath === undefined && secretKey === undefined ? 'utf-8' : encoding,
       ...(mode === undefined ? {} : { mode }),
       optional,
       versionPrefix: versionPrefix(fields, { objectName, secretPath, secretKey, args, filePermission }),

@@ -4,7 +4,6 @@ import { runKeymount } from '../../e2e/keymount.ts';
 import { mount, refused } from '../../lab/grpc-client.ts';
 import { scratchFolder } from '../../lab/scratch.ts';
 import { startStubProvider } from '../../lab/stub-provider.ts';
-import type { ErrorsLab } from '../errors-lab.ts';
 import type { Situations } from '../situations.ts';
 import { anything, object, parameters } from './classes.ts';
 
@@ -91,5 +90,3 @@ function fileStore(): object {
     connections: { local: { kind: 'file', path, allow: [{ namespaces: ['billing'], secrets: ['billing/*'] }] } },
   };
 }
-
-export type { ErrorsLab };

@@ -26,12 +26,6 @@ export const logins: Situations = {
   'not-bound-namespace': (lab) => lab.told({ parameters: parameters(), pod: { namespace: 'staging' } }),
   'no-auth-mount': (lab) => lab.told({ parameters: parameters(undefined, { vaultAuthMountPath: 'kubernetes-prod' }) }),
   'expired-token': (lab) => lab.told({ parameters: parameters(), token: { ttl: -600 } }),
-  async 'no-token-review'(lab) {
-    await lab.reviewer.fault({ mode: 'fail', status: 403, path: 'tokenreviews' });
-    const text = await lab.told({ parameters: parameters(), pod: { serviceAccount: 'web' } });
-    await lab.reviewer.fault({ mode: 'none' });
-    return text;
-  },
   'no-approle-secret': (lab) =>
     lab.told({
       provider: 'keymount',

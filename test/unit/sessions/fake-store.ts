@@ -106,7 +106,7 @@ export function callerOf(
     podUid: pod.uid,
     proven,
   };
-  return { identity, tokens: hidden(tokens), publishSecrets: hidden(publishSecrets) };
+  return { identity, tokens: hidden(tokens), volume: `${pod.uid} class`, publishSecrets: hidden(publishSecrets) };
 }
 
 function hidden(texts: Record<string, string>): Map<string, SecretString> {

@@ -37,6 +37,7 @@ describe('settings of which none is given', () => {
       log: { level: 'info', format: 'json' },
       tlsDir: undefined,
       nodeName: undefined,
+      podName: undefined,
       kubeconfig: undefined,
       takeover: false,
       tokenRequestFallback: true,
@@ -48,6 +49,7 @@ describe('settings of which none is given', () => {
       },
       refreshInterval: 60_000,
       sessionMaxAge: 3_600_000,
+      renewalPercent: 67,
       limits: {
         mounts: 256,
         responseBytes: 4_194_304 - 131_072,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { laterKeys } from '../../../../provider/plan/common-keys.ts';
 import type { Output } from '../../../../provider/plan/plan.ts';
 import { golden, mistakesOf, onlyFile, planOf, vaultClass, warningsOf } from '../a-class.ts';
 
@@ -250,7 +251,7 @@ describe('the common keys', () => {
     it(`do not take ${text} for optional`, () => assert.match(mistakes(`optional: ${text}`).join(), /optional/));
   }
 
-  for (const key of ['dir', 'keys', 'format', 'template', 'from', 'jmesPath', 'certificate']) {
+  for (const key of laterKeys) {
     it(`refuse ${key}, which this version does not have`, () => {
       assert.deepEqual(mistakes(`${key}: x`), [
         `objects[0].${key} "a" (line 1): is not supported by this version of keymount`,

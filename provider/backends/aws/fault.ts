@@ -1,0 +1,90 @@
+import type { Reply } from '../../net/request.ts';
+import { isJsonObject, type JsonObject, ownKey, parseJson } from '../../util/json.ts';
+
+/** What a service says about a request that it refuses. */
+export interface Fault {
+  /** The name of the exception, as `ResourceNotFoundException`; empty if the answer is not one of AWS. */
+  readonly code: string;
+  /** One line, without ids of requests. */
+  readonly message: string;
+}
+
+/** Longest text of a service in an error, in characters. */
+const longest = 400;
+
+/** The fault in a reply: JSON of the JSON protocols, XML of STS, or the text of the Pod Identity agent. */
+export function faultOf({ headers, body }: Reply): Fault {
+  const text = body.subarray(0, 64 * 1024).toString('utf8').trim();
+  const json = jsonOf(text);
+  const header = headers['x-amzn-errortype'];
+  if (json !== undefined) {
+    const type = textOf(json, '__type') ?? textOf(json, 'code') ?? (typeof header === 'string' ? header : '');
+    return { code: nameOf(type), message: tidy(textOf(json, 'message') ?? textOf(json, 'Message') ?? '') };
+  }
+  if (text.startsWith('<')) {
+    return { code: nameOf(elementOf(text, 'Code') ?? ''), message: tidy(elementOf(text, 'Message') ?? '') };
+  }
+  return { code: typeof header === 'string' ? nameOf(header) : '', message: '' };
+}
+
+/** The text of an XML element without elements in it. */
+export function elementOf(xml: string, name: string): string | undefined {
+  const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
+  return found?.replace(/&(lt|gt|amp|quot|apos);/g, (_all, entity: string) => entities[entity] ?? '');
+}
+
+const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+/** What the SDKs take for throttling (smithy, service-error-classification). */
+const throttling: ReadonlySet<string> = new Set([
+  'BandwidthLimitExceeded',
+  'EC2ThrottledException',
+  'LimitExceededException',
+  'PriorRequestNotComplete',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'SlowDown',
+  'ThrottledException',
+  'Throttling',
+  'ThrottlingException',
+  'TooManyRequestsException',
+  'TransactionInProgressException',
+]);
+
+export function isThrottling(code: string): boolean {
+  return throttling.has(code);
+}
+
+/** One line without what is new in every answer: equal failures must give equal texts. */
+export function tidy(text: string): string {
+  const line = text
+    .toWellFormed()
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+    .replace(/[\u0000-\u001f\u007f\s]+/g, ' ')
+    .replace(/[[(]?(?:request ?id:? ?)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}[\])]?:? ?/gi, '')
+    .trim();
+  return line.length <= longest ? line : `${line.slice(0, longest)}…`;
+}
+
+/** `com.amazonaws.ssm#ParameterNotFound` and `Name:http://…` → the name. */
+function nameOf(type: string): string {
+  const name = type.split(':', 1)[0]?.split('#').at(-1) ?? '';
+  return /^\w{1,100}$/.test(name) ? name : '';
+}
+
+function jsonOf(text: string): JsonObject | undefined {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    const value = parseJson(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(object: JsonObject, key: string): string | undefined {
+  const value = ownKey(object, key);
+  return typeof value === 'string' ? value : undefined;
+}

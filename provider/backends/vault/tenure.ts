@@ -1,0 +1,94 @@
+import { KeymountError } from '../../errors.ts';
+import type { Reply } from '../../net/request.ts';
+import { isJsonObject, type JsonObject, type JsonValue, ownKey, rawNumber, toInteger } from '../../util/json.ts';
+import type { Lease, Renewal, Tenure } from '../backend.ts';
+import type { VaultClient } from './client.ts';
+import { explainServer } from './explain.ts';
+import type { Authority } from './login.ts';
+import { reasonOf } from './reason.ts';
+import { jsonObjectOf } from './reply.ts';
+
+/**
+ * Renewing and ending a token and its leases. All of it is in the `default` policy; `sys/leases/revoke` is not, but ending the
+ * token ends its leases.
+ */
+export function createVaultTenure(client: VaultClient, authority: Authority, server: string): Tenure {
+  const { token, renewable, role, expires } = authority;
+
+  async function call(
+    method: string,
+    target: string,
+    args: JsonObject | undefined,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    const reply = await client.send({ method, target, token, ...(args === undefined ? {} : { args }) }, signal);
+    if (reply.status === 200 || reply.status === 204) return reply;
+    throw explain(reply, { server, token, doing: target === 'auth/token/revoke-self' ? 'ending a token' : 'renewing' });
+  }
+
+  return {
+    renewable: renewable === true,
+    async renew(lease: Lease | undefined, signal): Promise<Renewal> {
+      if (lease === undefined) {
+        const auth = fieldsOf(ownKey(bodyOf(await call('POST', 'auth/token/renew-self', {}, signal)), 'auth'));
+        return renewalOf(auth);
+      }
+      return renewalOf(bodyOf(await call('PUT', 'sys/leases/renew', { lease_id: lease.id }, signal)));
+    },
+    async revoke(signal) {
+      await call('POST', 'auth/token/revoke-self', undefined, signal);
+    },
+    toState: () => ({
+      token,
+      renewable: renewable === true,
+      ...(role === undefined ? {} : { role }),
+      ...(expires === undefined ? {} : { expires: rawNumber(String(Math.round(expires))) }),
+    }),
+  };
+}
+
+/** The authority that `toState` wrote. Throws for anything else. */
+export function authorityFrom(state: JsonObject): Authority {
+  const token = ownKey(state, 'token');
+  const role = ownKey(state, 'role');
+  if (typeof token !== 'string') throw new KeymountError('internal', 'the stored session has no token');
+  return {
+    token,
+    role: typeof role === 'string' ? role : undefined,
+    expires: toInteger(ownKey(state, 'expires')),
+    renewable: ownKey(state, 'renewable') === true,
+    // It was a pod's own, or it would not have been stored.
+    serviceAccountUid: undefined,
+  };
+}
+
+function renewalOf(fields: JsonObject): Renewal {
+  const duration = toInteger(ownKey(fields, 'lease_duration'));
+  if (duration === undefined)
+    throw new KeymountError('backend-reply-invalid', 'the answer to a renewal has no lease_duration');
+  return { duration, renewable: ownKey(fields, 'renewable') === true };
+}
+
+function bodyOf({ body }: Reply): JsonObject {
+  return jsonObjectOf(body) ?? {};
+}
+
+function fieldsOf(value: JsonValue | undefined): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+/** 400 is what Vault and OpenBao say of a lease, and 403 of a token, that they do not know (any more). */
+function explain(
+  reply: Reply,
+  { server, token, doing }: { server: string; token: string; doing: string },
+): KeymountError {
+  const reason = reasonOf(reply, [token]);
+  if (reply.status === 403 || (reply.status === 400 && /lease not found|invalid lease/i.test(reason))) {
+    return new KeymountError('lease-lost', `${doing} failed, it is gone`, { reason });
+  }
+  const question = { server, namespace: undefined, role: undefined, secrets: [token], now: 0 };
+  return (
+    explainServer(reply, question, doing, reason) ??
+    new KeymountError('backend-rejected', `${doing} was rejected`, { reason })
+  );
+}

@@ -1,0 +1,235 @@
+import { type KeymountError, toKeymountError } from '../errors.ts';
+import type { Source } from '../plan/plan.ts';
+import { type Keeper, needsKeeping } from '../sessions/keeper.ts';
+import type { CachedSecret } from '../sessions/secrets.ts';
+import { sessionKeys } from '../sessions/session-key.ts';
+import type { Held, Sessions, Wish } from '../sessions/sessions.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Intervals } from './intervals.ts';
+import { bornAt, isEnding, isOldCertificate, type Life } from './life.ts';
+import { type TenantRecord, toRecord } from './record.ts';
+import { revokeTenant } from './revoke.ts';
+import { type Leased, Tenant } from './tenant.ts';
+
+/** What happens to credentials in keeping, for log and metrics. Names of secrets are in it, values never. */
+export interface LeaseEvent {
+  readonly event:
+    | 'issued'
+    | 'renewed'
+    | 'renewal-failed'
+    | 'lost'
+    | 'too-short'
+    | 'revoked'
+    | 'revocation-failed'
+    | 'resumed'
+    | 'not-saved';
+  readonly podUid: string;
+  readonly what?: string | undefined;
+  readonly error?: KeymountError | undefined;
+}
+
+export interface LeasesOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly renewalPercent: number;
+  readonly sessions: Sessions;
+  readonly intervals: Intervals;
+  readonly newId: () => string;
+  /** Durable state; what is saved is sealed. */
+  readonly state: LeaseStore;
+  readonly report: (event: LeaseEvent) => void;
+  /** A pod has something in keeping: its end must be noticed. */
+  readonly onTenant: (podUid: string) => void;
+}
+
+/** Where tenants survive the process. */
+export interface LeaseStore {
+  readonly save: (id: string, record: TenantRecord) => Promise<void>;
+  readonly remove: (id: string) => Promise<void>;
+}
+
+/** Keeps what was issued for pods: served again at every Mount, renewed, replaced in time, ended with the pod. */
+export class Leases implements Keeper {
+  readonly #options: LeasesOptions;
+  readonly #tenants = new Map<number, Tenant>();
+  #closed = false;
+
+  constructor(options: LeasesOptions) {
+    this.#options = options;
+  }
+
+  list(): Iterable<Tenant> {
+    return this.#tenants.values();
+  }
+
+  recall(held: Held, source: Source, volume: string): { cached: CachedSecret; replace: boolean } | undefined {
+    const tenant = this.#tenants.get(held.id);
+    const leased = tenant?.leased.get(source.key);
+    const now = this.#options.clock.now();
+    if (tenant === undefined || leased === undefined || leased.lost || tenant.lost || endOf(tenant, leased) <= now) {
+      return undefined;
+    }
+    this.#options.onTenant(tenant.podUid);
+    return { cached: leased.cached, replace: this.#mustReplace(leased, now, volume) };
+  }
+
+  isEnding(held: Held, volume: string): boolean {
+    const tenant = this.#tenants.get(held.id);
+    if (tenant === undefined || tenant.leased.size === 0) return false;
+    const { clock, intervals } = this.#options;
+    return tenant.lost || isEnding(tenant.token, clock.now(), intervals.horizon(volume));
+  }
+
+  async isAlive(held: Held, signal: AbortSignal): Promise<boolean> {
+    const tenant = this.#tenants.get(held.id);
+    if (tenant === undefined || tenant.lost) return false;
+    try {
+      await tenant.tenure.renew(undefined, signal);
+      return true;
+    } catch (thrown) {
+      const error = toKeymountError(thrown);
+      // Refused to renew is not unknown.
+      if (error.code !== 'lease-lost') return true;
+      tenant.lose();
+      this.#options.report({ event: 'lost', podUid: tenant.podUid, what: 'token', error });
+      await this.#forget(tenant);
+      return false;
+    }
+  }
+
+  async keep(held: Held, wish: Wish, cached: CachedSecret): Promise<boolean> {
+    const { tenure } = held.session;
+    const { secret } = cached;
+    if (!needsKeeping(secret) || tenure === undefined || held.scope !== 'pod') return false;
+    const { clock, random, report, onTenant } = this.#options;
+    const now = clock.now();
+    const life = lifeOf(cached, now);
+    const leased: Leased = { cached, life, lost: false, jitter: random() };
+    let tenant = this.#tenants.get(held.id);
+    if (tenant === undefined) {
+      tenant = this.#tenant(held, wish, tenure.renewable);
+      this.#retire(tenant);
+    }
+    tenant.add(wish.source.key, leased);
+    const { podUid } = tenant;
+    onTenant(podUid);
+    report({ event: 'issued', podUid, what: wish.source.address });
+    this.#warnIfShort(leased, wish, podUid);
+    await this.#save(tenant, wish);
+    return true;
+  }
+
+  /** Takes up what another process left behind. */
+  adopt(tenant: Tenant, wishOf: Pick<Wish, 'source' | 'caller'>): void {
+    this.#tenants.set(tenant.held.id, tenant);
+    this.#wishes.set(tenant, wishOf);
+    if (!tenant.replaced) this.#options.sessions.adopt(tenant.sessionKey, tenant.held);
+    this.#options.onTenant(tenant.podUid);
+    this.#options.report({ event: 'resumed', podUid: tenant.podUid });
+  }
+
+  /** The pod is gone, by proof: everything that was issued for it ends. */
+  async endPod(podUid: string): Promise<void> {
+    const ended = [...this.#tenants.values()].filter((tenant) => tenant.podUid === podUid);
+    await Promise.all(ended.map((tenant) => this.#end(tenant)));
+  }
+
+  /** Stops all renewals, and saves nothing any more; nothing is revoked, for the pods go on. */
+  close(): void {
+    this.#closed = true;
+    for (const tenant of this.#tenants.values()) tenant.stop();
+  }
+
+  get tenantDeps() {
+    const { clock, random, renewalPercent } = this.#options;
+    return { clock, random, renewalPercent, onRenewal: this.#onRenewal };
+  }
+
+  // What a tenant's record needs besides the tenant.
+  readonly #wishes = new WeakMap<Tenant, Pick<Wish, 'source' | 'caller'>>();
+
+  #tenant(held: Held, wish: Wish, renewable: boolean): Tenant {
+    const { clock, newId } = this.#options;
+    const { podUid } = wish.caller.identity;
+    const sessionKey = sessionKeys(wish.connection, wish.source, wish.caller).pod;
+    const left = held.session.expires === undefined ? 0 : Math.max(1, (held.session.expires - clock.now()) / 1000);
+    const token = bornAt(clock.now(), left, renewable);
+    const place = { id: newId(), sessionKey, podUid, held };
+    const tenure = held.session.tenure;
+    if (tenure === undefined) throw new Error('a tenant without tenure');
+    const tenant = new Tenant(place, tenure, token, [], this.tenantDeps);
+    // Its token is renewed: when it ends is seen in `isEnding`, not by the age of a session.
+    held.ends = Number.POSITIVE_INFINITY;
+    this.#tenants.set(held.id, tenant);
+    this.#wishes.set(tenant, wish);
+    return tenant;
+  }
+
+  /** The pod's earlier token of the same session is left to its own end: an app may still use what came of it. */
+  #retire(fresh: Tenant): void {
+    for (const tenant of this.#tenants.values()) {
+      if (tenant === fresh || tenant.sessionKey !== fresh.sessionKey) continue;
+      tenant.retire();
+      if (tenant.token.end <= this.#options.clock.now() || tenant.lost) void this.#forget(tenant);
+      else void this.#save(tenant);
+    }
+  }
+
+  #mustReplace({ life, cached, jitter }: Leased, now: number, volume: string): boolean {
+    const { intervals, renewalPercent } = this.#options;
+    if (isEnding(life, now, intervals.horizon(volume))) return true;
+    return cached.secret.lease === undefined && isOldCertificate(life, now, renewalPercent, jitter);
+  }
+
+  #warnIfShort({ life }: Leased, { source, caller }: Wish, podUid: string): void {
+    const { intervals, report } = this.#options;
+    if (life.renewable || life.end - life.issuedAt >= intervals.horizon(caller.volume)) return;
+    report({ event: 'too-short', podUid, what: source.address });
+  }
+
+  readonly #onRenewal = (tenant: Tenant, what: 'token' | 'lease', error: KeymountError | undefined): void => {
+    const { podUid } = tenant;
+    if (error === undefined) this.#options.report({ event: 'renewed', podUid, what });
+    else this.#options.report({ event: error.code === 'lease-lost' ? 'lost' : 'renewal-failed', podUid, what, error });
+    if (tenant.lost) void this.#forget(tenant);
+    else void this.#save(tenant);
+  };
+
+  async #end(tenant: Tenant): Promise<void> {
+    const { clock, random, report, sessions } = this.#options;
+    tenant.stop();
+    sessions.drop(tenant.sessionKey, tenant.held);
+    const { podUid } = tenant;
+    const error = tenant.lost ? undefined : await revokeTenant(tenant, clock, random);
+    report(error === undefined ? { event: 'revoked', podUid } : { event: 'revocation-failed', podUid, error });
+    await this.#forget(tenant);
+  }
+
+  async #forget(tenant: Tenant): Promise<void> {
+    tenant.stop();
+    this.#tenants.delete(tenant.held.id);
+    this.#options.sessions.drop(tenant.sessionKey, tenant.held);
+    if (!this.#closed) await this.#options.state.remove(tenant.id);
+  }
+
+  /** A crash after this loses nothing. Where it cannot be saved, the pod still gets its secrets. */
+  async #save(tenant: Tenant, wish = this.#wishes.get(tenant)): Promise<void> {
+    if (wish === undefined || this.#closed) return;
+    try {
+      await this.#options.state.save(tenant.id, toRecord(tenant, wish));
+    } catch {
+      this.#options.report({ event: 'not-saved', podUid: tenant.podUid });
+    }
+  }
+}
+
+/** What was issued ends with its token at the latest. */
+function endOf({ token }: Tenant, { life }: Leased): number {
+  return Math.min(token.end, life.end);
+}
+
+function lifeOf({ secret, readAt }: CachedSecret, now: number): Life {
+  if (secret.lease !== undefined) return bornAt(readAt, secret.lease.duration, secret.lease.renewable);
+  const end = secret.notAfter ?? now;
+  return { issuedAt: readAt, end, duration: end - readAt, renewable: false };
+}

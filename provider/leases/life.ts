@@ -1,0 +1,53 @@
+/** When what is issued is renewed and replaced. Pure; all times in milliseconds of the clock. */
+
+/** Something with an end that may be put off. */
+export interface Life {
+  /** Of the first issue. */
+  readonly issuedAt: number;
+  /** Infinity: none. */
+  readonly end: number;
+  /** What the last issue or renewal gave. */
+  readonly duration: number;
+  /** A renewal may put the end off. False once a renewal gave less than before: the maximum is near. */
+  readonly renewable: boolean;
+}
+
+/** `duration` in seconds as backends give it; 0: no end. */
+export function bornAt(now: number, duration: number, renewable: boolean): Life {
+  const length = duration === 0 ? Number.POSITIVE_INFINITY : duration * 1000;
+  return { issuedAt: now, end: now + length, duration: length, renewable: renewable && duration > 0 };
+}
+
+/** The same life after a renewal. Less than before (beyond a second of rounding) means that its maximum is near. */
+export function renewed(life: Life, now: number, duration: number, renewable: boolean): Life {
+  const length = duration === 0 ? Number.POSITIVE_INFINITY : duration * 1000;
+  const truncated = length < life.duration - 1000;
+  return { issuedAt: life.issuedAt, end: now + length, duration: length, renewable: renewable && !truncated };
+}
+
+/**
+ * When to renew: at `percent` of what is left, and up to a tenth of it later so that not all pods renew at once. Undefined: never.
+ */
+export function renewalTime(
+  { end, renewable }: Life,
+  now: number,
+  percent: number,
+  random: () => number,
+): number | undefined {
+  if (!renewable || end === Number.POSITIVE_INFINITY) return undefined;
+  return now + (end - now) * (percent / 100 + random() / 10);
+}
+
+/**
+ * Must it be replaced at this Mount, because it would not live until the app has the file of a later one? `horizon` is how long
+ * that takes at worst. What lives shorter than that is replaced no earlier than in the last two thirds of its life.
+ */
+export function isEnding({ issuedAt, end, renewable }: Life, now: number, horizon: number): boolean {
+  if (renewable || end === Number.POSITIVE_INFINITY) return end <= now;
+  return end - now < Math.min(horizon, ((end - issuedAt) * 2) / 3);
+}
+
+/** A certificate is replaced well before its end even where a later Mount would do: clocks differ, and peers keep it in use. */
+export function isOldCertificate({ issuedAt, end }: Life, now: number, percent: number, jitter: number): boolean {
+  return now >= issuedAt + (end - issuedAt) * (percent / 100 + jitter / 10);
+}

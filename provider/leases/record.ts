@@ -1,0 +1,164 @@
+import type { Identity, Secret } from '../backends/backend.ts';
+import type { Access, Source } from '../plan/plan.ts';
+import type { Wish } from '../sessions/sessions.ts';
+import { isJsonObject, type JsonObject, type JsonValue, ownKey, rawNumber } from '../util/json.ts';
+import type { Life } from './life.ts';
+import type { Tenant } from './tenant.ts';
+
+/** A tenant as it is stored, sealed: enough for another process to go on with it. Holds secrets and a token. */
+export type TenantRecord = JsonObject;
+
+/** What a record says. */
+export interface StoredTenant {
+  readonly id: string;
+  readonly sessionKey: string;
+  readonly replaced: boolean;
+  readonly identity: Identity;
+  readonly access: Access;
+  readonly accessKey: string;
+  readonly session: JsonObject;
+  readonly token: Life;
+  readonly leased: readonly {
+    readonly key: string;
+    readonly secret: Secret;
+    readonly life: Life;
+    readonly readAt: number;
+  }[];
+}
+
+export function toRecord(tenant: Tenant, { source, caller }: Pick<Wish, 'source' | 'caller'>): TenantRecord {
+  return {
+    id: tenant.id,
+    sessionKey: tenant.sessionKey,
+    replaced: tenant.replaced,
+    identity: plain(caller.identity),
+    access: plain(source.access),
+    accessKey: source.accessKey,
+    session: tenant.tenure.toState(),
+    token: fromLife(tenant.token),
+    leased: [...tenant.leased]
+      .filter(([, { lost }]) => !lost)
+      .map(([key, { cached, life }]) => ({
+        key,
+        life: fromLife(life),
+        readAt: rawNumber(String(cached.readAt)),
+        secret: fromSecret(cached.secret),
+      })),
+  };
+}
+
+/** Undefined for anything that is not a record. */
+export function fromRecord(record: JsonValue): StoredTenant | undefined {
+  if (!isJsonObject(record)) return undefined;
+  const text = (name: string) => {
+    const value = ownKey(record, name);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const [identity, access, session, token, leased] = ['identity', 'access', 'session', 'token', 'leased'].map((name) =>
+    ownKey(record, name),
+  );
+  const id = text('id');
+  const sessionKey = text('sessionKey');
+  const accessKey = text('accessKey');
+  if (id === undefined || sessionKey === undefined || accessKey === undefined) return undefined;
+  if (
+    !isJsonObject(identity) ||
+    !isJsonObject(access) ||
+    !isJsonObject(session) ||
+    !isJsonObject(token) ||
+    !Array.isArray(leased)
+  ) {
+    return undefined;
+  }
+  return {
+    id,
+    sessionKey,
+    accessKey,
+    replaced: ownKey(record, 'replaced') === true,
+    // Sealed and authenticated, so it is what this program wrote.
+    identity: identity as unknown as Identity,
+    access: access as unknown as Access,
+    session,
+    token: toLife(token),
+    leased: leased.filter(isJsonObject).map((entry) => ({
+      key: String(ownKey(entry, 'key')),
+      life: toLife(ownKey(entry, 'life')),
+      readAt: toNumber(ownKey(entry, 'readAt')),
+      secret: toSecret(ownKey(entry, 'secret')),
+    })),
+  };
+}
+
+/** A source that stands for an access, where only that is known. */
+export function sourceOf({ access, accessKey }: StoredTenant): Source {
+  return { access, accessKey, address: '', key: accessKey, at: { path: 'objects' } };
+}
+
+function fromLife({ issuedAt, end, duration, renewable }: Life): JsonObject {
+  return { issuedAt: number(issuedAt), end: number(end), duration: number(duration), renewable };
+}
+
+function toLife(value: JsonValue | undefined): Life {
+  const life = isJsonObject(value) ? value : {};
+  return {
+    issuedAt: toNumber(ownKey(life, 'issuedAt')),
+    end: toNumber(ownKey(life, 'end')),
+    duration: toNumber(ownKey(life, 'duration')),
+    renewable: ownKey(life, 'renewable') === true,
+  };
+}
+
+/** JSON has no infinity: null. */
+function number(value: number): JsonValue {
+  return Number.isFinite(value) ? rawNumber(String(value)) : null;
+}
+
+function toNumber(value: JsonValue | undefined): number {
+  return typeof value === 'object' && value !== null && 'rawJSON' in value
+    ? Number(value.rawJSON)
+    : Number.POSITIVE_INFINITY;
+}
+
+function fromSecret({ bytes, keys, reply, version, size, lease, notAfter }: Secret): JsonObject {
+  return {
+    version,
+    size: number(size),
+    ...(bytes === undefined ? {} : { bytes: Buffer.from(bytes).toString('base64') }),
+    ...(keys === undefined ? {} : { keys }),
+    ...(reply === undefined ? {} : { reply }),
+    ...(lease === undefined
+      ? {}
+      : { lease: { id: lease.id, duration: number(lease.duration), renewable: lease.renewable } }),
+    ...(notAfter === undefined ? {} : { notAfter: number(notAfter) }),
+  };
+}
+
+function toSecret(value: JsonValue | undefined): Secret {
+  const stored = isJsonObject(value) ? value : {};
+  const bytes = ownKey(stored, 'bytes');
+  const keys = ownKey(stored, 'keys');
+  const reply = ownKey(stored, 'reply');
+  const lease = ownKey(stored, 'lease');
+  const notAfter = ownKey(stored, 'notAfter');
+  return {
+    version: String(ownKey(stored, 'version') ?? ''),
+    size: toNumber(ownKey(stored, 'size')),
+    ...(typeof bytes === 'string' ? { bytes: Buffer.from(bytes, 'base64') } : {}),
+    ...(isJsonObject(keys) ? { keys } : {}),
+    ...(isJsonObject(reply) ? { reply } : {}),
+    ...(isJsonObject(lease)
+      ? {
+          lease: {
+            id: String(ownKey(lease, 'id')),
+            duration: toNumber(ownKey(lease, 'duration')),
+            renewable: ownKey(lease, 'renewable') === true,
+          },
+        }
+      : {}),
+    ...(notAfter === undefined ? {} : { notAfter: toNumber(notAfter) }),
+  };
+}
+
+function plain(value: object): JsonObject {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as JsonObject;
+}

@@ -1,0 +1,171 @@
+import type { Tenure } from '../backends/backend.ts';
+import { type KeymountError, toKeymountError } from '../errors.ts';
+import type { CachedSecret } from '../sessions/secrets.ts';
+import type { Held } from '../sessions/sessions.ts';
+import type { Clock } from '../util/clock.ts';
+import { type Life, renewalTime, renewed } from './life.ts';
+
+/** A credential of a pod in keeping. */
+export interface Leased {
+  readonly cached: CachedSecret;
+  life: Life;
+  /** The backend does not know it any more. */
+  lost: boolean;
+  /** 0 <= x < 1, for what is replaced by age. */
+  readonly jitter: number;
+}
+
+export interface TenantDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Percent of what is left, after which it is renewed. */
+  readonly renewalPercent: number;
+  /** A renewal ended: the lives have changed. `error`: it failed. */
+  readonly onRenewal: (tenant: Tenant, what: 'token' | 'lease', error: KeymountError | undefined) => void;
+}
+
+/** Milliseconds between tries of a renewal that failed, doubled each time. */
+const firstRetry = 1_000;
+const longestRetry = 30_000;
+/** Milliseconds for one renewal, its own tries included. */
+const renewalTimeout = 30_000;
+
+/** One token of one pod and everything that was issued through it, renewed for as long as that is possible. */
+export class Tenant {
+  readonly id: string;
+  readonly sessionKey: string;
+  readonly podUid: string;
+  readonly held: Held;
+  readonly leased: Map<string, Leased>;
+  token: Life;
+  /** The backend does not know the token any more, and so none of its leases. */
+  lost = false;
+  /** Another token took its place; what was issued is left to its own end. */
+  replaced = false;
+  readonly #deps: TenantDeps;
+  readonly #tenure: Tenure;
+  readonly #renewAt = new Map<string | undefined, { at: number; failures: number }>();
+  #wake = new AbortController();
+  #stopped = false;
+
+  constructor(
+    place: { id: string; sessionKey: string; podUid: string; held: Held },
+    tenure: Tenure,
+    token: Life,
+    leased: Iterable<[string, Leased]>,
+    deps: TenantDeps,
+  ) {
+    this.id = place.id;
+    this.sessionKey = place.sessionKey;
+    this.podUid = place.podUid;
+    this.held = place.held;
+    this.token = token;
+    this.leased = new Map(leased);
+    this.#tenure = tenure;
+    this.#deps = deps;
+    this.#plan(undefined, token);
+    for (const [key, { life }] of this.leased) this.#plan(key, life);
+    void this.#run();
+  }
+
+  get tenure(): Tenure {
+    return this.#tenure;
+  }
+
+  add(key: string, leased: Leased): void {
+    this.leased.set(key, leased);
+    this.#plan(key, leased.life);
+    this.#wake.abort(null);
+  }
+
+  /** When something is renewed next, in milliseconds of the clock; undefined: never. */
+  nextRenewal(): number | undefined {
+    const times = [...this.#renewAt.values()].map(({ at }) => at);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Another token takes its place. */
+  retire(): void {
+    this.replaced = true;
+    this.stop();
+  }
+
+  /** Renews nothing any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#renewAt.clear();
+    this.#wake.abort(null);
+  }
+
+  #plan(key: string | undefined, life: Life, failures = 0): void {
+    const { clock, random, renewalPercent } = this.#deps;
+    const now = clock.now();
+    const at = failures === 0 ? renewalTime(life, now, renewalPercent, random) : now + retryAfter(failures, random);
+    if (at === undefined || this.lost || this.#stopped) this.#renewAt.delete(key);
+    else this.#renewAt.set(key, { at, failures });
+  }
+
+  /** Waits for the next renewal and makes it, one after the other. Never rejects. */
+  async #run(): Promise<void> {
+    const { clock } = this.#deps;
+    while (!this.#stopped) {
+      const next = this.nextRenewal();
+      this.#wake = new AbortController();
+      const wait = next === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, next - clock.now());
+      await clock.sleep(wait, this.#wake.signal).catch(() => {});
+      const due = [...this.#renewAt].filter(([, { at }]) => at <= clock.now());
+      for (const [key, { failures }] of due) {
+        if (this.#renewAt.has(key)) await this.#renew(key, failures);
+      }
+    }
+  }
+
+  async #renew(key: string | undefined, failures: number): Promise<void> {
+    const leased = key === undefined ? undefined : this.leased.get(key);
+    const what = key === undefined ? 'token' : 'lease';
+    this.#renewAt.delete(key);
+    if (key !== undefined && (leased === undefined || leased.lost)) return;
+    try {
+      const started = this.#deps.clock.now();
+      const limit = AbortSignal.timeout(renewalTimeout);
+      const { duration, renewable } = await this.#tenure.renew(leased?.cached.secret.lease, limit);
+      const life = renewed(leased?.life ?? this.token, started, duration, renewable);
+      if (leased === undefined) this.token = life;
+      else leased.life = life;
+      this.#plan(key, life);
+      this.#deps.onRenewal(this, what, undefined);
+    } catch (thrown) {
+      const error = toKeymountError(thrown);
+      this.#fail(key, leased, failures + 1, error);
+      this.#deps.onRenewal(this, what, error);
+    }
+  }
+
+  #fail(key: string | undefined, leased: Leased | undefined, failures: number, error: KeymountError): void {
+    if (error.code === 'lease-lost') {
+      if (leased === undefined) this.lose();
+      else leased.lost = true;
+      return;
+    }
+    const life = leased?.life ?? this.token;
+    // Refused for good, or too late: it is replaced like what cannot be renewed.
+    if (!error.retryable || life.end <= this.#deps.clock.now()) {
+      const ending = { ...life, renewable: false };
+      if (leased === undefined) this.token = ending;
+      else leased.life = ending;
+      return;
+    }
+    this.#plan(key, life, failures);
+  }
+
+  /** The token is gone, and all its leases with it. */
+  lose(): void {
+    this.lost = true;
+    for (const leased of this.leased.values()) leased.lost = true;
+    this.#renewAt.clear();
+  }
+}
+
+function retryAfter(failures: number, random: () => number): number {
+  return Math.min(longestRetry, firstRetry * 2 ** (failures - 1)) * (0.5 + random());
+}

@@ -1,0 +1,134 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { BackendDeps } from '../backends/backend.ts';
+import type { KubeApi } from '../kube/api.ts';
+import { createPodWatch } from '../kube/pod-watch.ts';
+import { createIntervals, type Intervals } from '../leases/intervals.ts';
+import { type LeaseEvent, Leases } from '../leases/leases.ts';
+import { createPodEnds, type PodEnds } from '../leases/pods.ts';
+import { resumeTenants } from '../leases/resume.ts';
+import { type LeaseState, openLeaseState } from '../leases/state.ts';
+import type { Connections } from '../sessions/connections.ts';
+import type { Secrets } from '../sessions/secrets.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Log } from '../telemetry/log.ts';
+import { systemClock } from '../util/clock.ts';
+
+/** What keeps issued credentials alive, and ends them with their pods. */
+export interface Keeping {
+  readonly leases: Leases;
+  readonly intervals: Intervals;
+  readonly podEnds: PodEnds;
+  /** Takes up what another process left, and begins to watch for the ends of its pods. */
+  readonly resume: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export interface KeepingDeps {
+  readonly settings: Settings;
+  readonly api: KubeApi | undefined;
+  readonly connections: Connections;
+  readonly sessions: Sessions;
+  readonly secrets: Secrets;
+  readonly backendDeps: BackendDeps;
+  readonly log: Log;
+  readonly onLease: (event: LeaseEvent) => void;
+}
+
+export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
+  const { settings, sessions, backendDeps, log, onLease } = deps;
+  const clock = systemClock;
+  const intervals = createIntervals(clock.now);
+  const state = await openLeaseState({
+    dir: settings.stateDir,
+    randomBytes,
+    report: ({ event, file, reason }) => log.warn({ event: `lease-state-${event}`, file, reason }),
+  });
+  const podEnds: PodEnds = createEnds(deps, (podUid) => void leases.endPod(podUid).then(() => podEnds.forget(podUid)));
+  const leases: Leases = new Leases({
+    clock,
+    random: backendDeps.random,
+    renewalPercent: settings.renewalPercent,
+    sessions,
+    intervals,
+    newId: randomUUID,
+    state,
+    report: (event) => {
+      logLease(event, log);
+      onLease(event);
+    },
+    onTenant: (podUid) => {
+      podEnds.mounted(podUid);
+      podEnds.start();
+    },
+  });
+  return {
+    leases,
+    intervals,
+    podEnds,
+    resume: () => resume(state, leases, deps),
+    async close() {
+      leases.close();
+      await podEnds.stop();
+      await state.flush();
+    },
+  };
+}
+
+async function resume(state: LeaseState, leases: Leases, deps: KeepingDeps): Promise<void> {
+  const { connections, sessions, secrets, backendDeps, log } = deps;
+  const records = await state.load();
+  await resumeTenants(records, {
+    leases,
+    connections,
+    sessions,
+    secrets,
+    backendDeps,
+    onUnusable: (record, error) => log.warn({ event: 'lease-not-resumed', record, error }),
+  });
+}
+
+function createEnds({ api, settings, log, backendDeps }: KeepingDeps, onEnded: (podUid: string) => void): PodEnds {
+  const { nodeName, podName } = settings;
+  const namespace = api?.namespace;
+  return podEndsOrNone({
+    clock: systemClock,
+    ownPod: podName === undefined || namespace === undefined ? undefined : { namespace, name: podName },
+    openWatch:
+      api === undefined || nodeName === undefined
+        ? undefined
+        : (onEvent) => createPodWatch({ api, nodeName, clock: systemClock, random: backendDeps.random, onEvent }),
+    onEnded: (podUid, how) => {
+      log.info({ event: 'pod-ended', podUid, how });
+      onEnded(podUid);
+    },
+    onUnable: (reason) => log.warn({ event: 'pods-not-watched', reason }),
+  });
+}
+
+function logLease({ event, podUid, what, error }: LeaseEvent, log: Log): void {
+  const facts = { event: `lease-${event}`, podUid, what, error };
+  if (event === 'too-short') {
+    const hint =
+      'it ends before the driver asks again: give its role a longer max_ttl, or set a shorter rotation-poll-interval on the driver';
+    log.warn({ ...facts, hint });
+  } else if (event === 'renewal-failed' || event === 'revocation-failed' || event === 'not-saved' || event === 'lost') {
+    log.warn(facts);
+  } else log.info(facts);
+}
+
+// TODO until leases/pods.ts is there
+function podEndsOrNone(deps: Parameters<typeof createPodEnds>[0]): PodEnds {
+  try {
+    return createPodEnds(deps);
+  } catch {
+    const noEnds = () => {};
+    return {
+      start: noEnds,
+      mounted: noEnds,
+      forget: noEnds,
+      status: () => ({ state: 'not started', reason: undefined, lastList: undefined, known: 0, ended: 0 }),
+      stop: async () => {},
+    };
+  }
+}

@@ -1,0 +1,25 @@
+import type { Secret } from '../backends/backend.ts';
+import type { Source } from '../plan/plan.ts';
+import type { CachedSecret } from './secrets.ts';
+import type { Held, Wish } from './sessions.ts';
+
+/** Who keeps credentials that were issued for one pod alive as long as the pod lives (leases/). */
+export interface Keeper {
+  /** The credential that the pod has from this read; `replace`: it will not last until the pod sees a later one. */
+  readonly recall: (
+    held: Held,
+    source: Source,
+    volume: string,
+  ) => { cached: CachedSecret; replace: boolean } | undefined;
+  /** Takes a secret into keeping. False: it is none that needs it. Returns when it is safe against a crash. */
+  readonly keep: (held: Held, wish: Wish, cached: CachedSecret) => Promise<boolean>;
+  /** Is the session itself coming to its end, so that everything has to be issued anew through another one? */
+  readonly isEnding: (held: Held, volume: string) => boolean;
+  /** Does the backend still know the session? False also where nothing is kept through it, for then it is not asked. */
+  readonly isAlive: (held: Held, signal: AbortSignal) => Promise<boolean>;
+}
+
+/** A secret that somebody has to keep: it has a lease or an end. */
+export function needsKeeping({ lease, notAfter }: Secret): boolean {
+  return lease !== undefined || notAfter !== undefined;
+}

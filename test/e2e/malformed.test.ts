@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { connect, constants } from 'node:http2';
+import { createConnection } from 'node:net';
+import { after, before, it } from 'node:test';
+import fc from 'fast-check';
+import { texts } from '../lab/grpc-client.ts';
+import { createTokenIssuer } from '../lab/pod-token.ts';
+import { type FakeVault, startFakeVault } from './fake-vault.ts';
+import { type FileStore, makeFileStore } from './file-store.ts';
+import { canaries, forEachBuild, type Keymount, startKeymount } from './keymount.ts';
+import { passwordClass, requestOf } from './requests.ts';
+
+const issuer = createTokenIssuer();
+const password = canaries.plant('the password');
+const runs = 100;
+/** Printed where a test fails; KEYMOUNT_SEED=N repeats it. */
+const seed = Number(process.env['KEYMOUNT_SEED'] ?? randomBytes(4).readInt32BE());
+
+const junk = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.json(),
+  fc.constantFrom('', 'null', '[]', '7', '"x"', '{', '{}', '\0', '\u{10ffff}', '__proto__', '../../x', '\ud800'),
+  fc.nat({ max: 200_000 }).map((depth) => '['.repeat(depth)),
+  fc.nat({ max: 1_000_000 }).map((length) => 'x'.repeat(length)),
+);
+/** Texts that look like a class's objects, and are odd somewhere. */
+const objects = fc.oneof(
+  junk,
+  fc
+    .array(
+      fc.dictionary(
+        fc.constantFrom(
+          'objectName',
+          'secretPath',
+          'secretKey',
+          'method',
+          'secretArgs',
+          'file',
+          'secret',
+          'key',
+          'mode',
+          'filePermission',
+          '__proto__',
+        ),
+        fc.oneof(junk, fc.jsonValue(), fc.constantFrom('a/../b', '/etc/passwd', '..data', 'x'.repeat(300))),
+      ),
+    )
+    .map((list) => JSON.stringify(list)),
+  fc.nat({ max: 4_000 }).map((depth) => `${'- '.repeat(depth)}x`),
+  fc
+    .nat({ max: 4_000 })
+    .map((depth) => Array.from({ length: depth }, (_, level) => `${' '.repeat(level % 60)}a:`).join('\n')),
+  fc.nat({ max: 30 }).map(aliases),
+  fc.constantFrom(
+    '- &a [*a]',
+    '&a {<<: *a}',
+    '!!binary x',
+    '%YAML 9.9\n---\nx',
+    '? [a]\n: b',
+    '- objectName: >',
+    '\t- x',
+    '\ufeff- x',
+  ),
+);
+const names = fc.constantFrom(
+  'roleName',
+  'objects',
+  'vaultAddress',
+  'vaultAuthMountPath',
+  'vaultNamespace',
+  'vaultCACertPath',
+  'connection',
+  'audience',
+  'secretProviderClass',
+  'csi.storage.k8s.io/pod.name',
+  'csi.storage.k8s.io/pod.uid',
+  'csi.storage.k8s.io/serviceAccount.tokens',
+  '__proto__',
+  'constructor',
+  '',
+);
+
+forEachBuild('malformed requests', (build) => {
+  let vault: FakeVault;
+  let store: FileStore;
+  let keymount: Keymount;
+  before(async () => {
+    vault = await startFakeVault(canaries.plantToken('the Vault token', 'hvs.'), password);
+    store = makeFileStore();
+    keymount = await startKeymount({
+      build,
+      args: [...store.args, '--vault-addr', vault.address, '--vault-timeout', '300ms', '--vault-retries', '0'],
+    });
+  });
+  after(async () => {
+    await keymount.stop();
+    await vault.close();
+  });
+
+  /** Answered by whatever, in time; then a good Mount works. */
+  async function survives(attributes: string, secrets?: string, permission?: string): Promise<void> {
+    const started = performance.now();
+    const outcome = await keymount.mount(
+      'vault',
+      { attributes, secrets: secrets ?? 'null' },
+      { permission, deadline: 10_000 },
+    );
+    assert.ok(
+      'files' in outcome || !['INTERNAL', 'UNKNOWN', 'DEADLINE_EXCEEDED'].includes(outcome.code),
+      JSON.stringify(outcome),
+    );
+    assert.ok(performance.now() - started < 2_000, `answered after ${performance.now() - started} ms`);
+    assert.deepEqual(texts(await keymount.mount('keymount', store.request)), { password: store.password });
+  }
+  const check = (property: fc.IAsyncProperty<unknown>) =>
+    fc.assert(property as fc.IAsyncProperty<[unknown]>, { numRuns: runs, seed, endOnFailure: true });
+
+  it('attributes, secrets and permissions of any text', () =>
+    check(
+      fc.asyncProperty(junk, junk, junk, (attributes, secrets, permission) =>
+        survives(attributes, secrets, permission),
+      ),
+    ));
+
+  it('attributes whose values are anything', () =>
+    check(
+      fc.asyncProperty(fc.dictionary(names, fc.oneof(objects, fc.jsonValue())), (attributes) =>
+        survives(JSON.stringify(attributes)),
+      ),
+    ));
+
+  it('classes whose objects are anything', () =>
+    check(
+      fc.asyncProperty(objects, fc.constantFrom('vault', 'keymount'), async (text, socket) => {
+        const { attributes } = requestOf(issuer, { parameters: { roleName: 'app', objects: text } });
+        if (socket === 'vault') return await survives(attributes);
+        const outcome = await keymount.mount('keymount', { attributes, secrets: 'null' });
+        assert.ok('code' in outcome && outcome.code !== 'INTERNAL', JSON.stringify(outcome));
+      }),
+    ));
+
+  it('bytes that are no protobuf, and calls that are none of ours', async () => {
+    const bodies = fc.sample(fc.uint8Array({ maxLength: 200 }), { numRuns: runs, seed });
+    for (const [index, body] of bodies.entries()) {
+      const length = index % 5 === 0 ? index : body.length;
+      const path = index % 7 === 0 ? '/v1alpha1.CSIDriverProvider/Unmount' : '/v1alpha1.CSIDriverProvider/Mount';
+      await callRaw(keymount.socket('vault'), path, Buffer.concat([Buffer.from([index % 3, 0, 0, 0, length]), body]));
+    }
+    assert.deepEqual(texts(await keymount.mount('keymount', store.request)), { password: store.password });
+  });
+
+  it('bytes that are no HTTP/2', async () => {
+    for (const bytes of fc.sample(fc.uint8Array({ maxLength: 500 }), { numRuns: 20, seed })) {
+      await sendRaw(keymount.socket('vault'), Buffer.from(bytes));
+      await sendRaw(keymount.socket('vault'), Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), bytes]));
+      await sendRaw(
+        keymount.socket('vault'),
+        Buffer.from(`GET /${Buffer.from(bytes).toString('hex')} HTTP/1.1\r\n\r\n`),
+      );
+    }
+    assert.deepEqual(texts(await keymount.mount('keymount', store.request)), { password: store.password });
+  });
+
+  it('a request that is larger than any class', async () => {
+    const outcome = await keymount.mount('vault', { attributes: 'x'.repeat(5 * 2 ** 20), secrets: 'null' });
+    assert.equal('code' in outcome && outcome.code, 'RESOURCE_EXHAUSTED');
+    assert.deepEqual(texts(await keymount.mount('keymount', store.request)), { password: store.password });
+  });
+
+  it('and keymount is as it was', async () => {
+    assert.ok(keymount.child.isRunning());
+    assert.deepEqual(texts(await keymount.mount('vault', requestOf(issuer, { parameters: passwordClass }))), {
+      password,
+    });
+    assert.equal(await keymount.metric('keymount_mounts_in_flight'), 0);
+    assert.equal(await keymount.metric('keymount_mounts_total{dialect="vault",code="internal"}'), 0);
+  });
+});
+
+/** `a: &a0 [x], b: &a1 [*a0, *a0], …`: small, and huge where aliases are followed without a bound. */
+function aliases(levels: number): string {
+  const lines = Array.from({ length: levels }, (_, level) => `- &a${level + 1} [*a${level}, *a${level}, *a${level}]`);
+  return ['- &a0 [x]', ...lines].join('\n');
+}
+
+/** One gRPC call with this body; settles however it ends. */
+function callRaw(socket: string, path: string, body: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const session = connect('http://localhost', { createConnection: () => createConnection(socket) });
+    const done = () => {
+      session.destroy();
+      resolve();
+    };
+    session.on('error', done);
+    const stream = session.request({
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream
+      .on('error', done)
+      .on('close', done)
+      .on('data', () => {});
+    stream.setTimeout(1_000, done);
+    stream.end(body);
+  });
+}
+
+/** Sends bytes and hangs up when they were answered, refused, or after a moment. */
+function sendRaw(path: string, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    const done = () => {
+      socket.destroy();
+      resolve();
+    };
+    socket.on('error', done).on('close', done).on('data', done);
+    socket.setTimeout(20, done);
+    socket.end(bytes);
+  });
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { KeymountError } from '../../../provider/errors.ts';
+import type { PodTokens } from '../../../provider/kube/pod-token.ts';
+import { createCallers } from '../../../provider/mount/callers.ts';
+import { readRequest } from '../../../provider/mount/request.ts';
+import { parseClass } from '../../../provider/plan/parse.ts';
+import type { IdentityProver, Tokens } from '../../../provider/sessions/identity.ts';
+import { SecretString } from '../../../provider/util/secret-string.ts';
+import { driverRequest } from '../../lab/driver-attributes.ts';
+import { aPod } from '../../lab/pod.ts';
+import { callerOf } from '../sessions/fake-store.ts';
+
+const never = new AbortController().signal;
+const pod = aPod();
+const objects = '- {objectName: a, secretPath: s}';
+
+const requestOf = (tokens?: Parameters<typeof driverRequest>[0]['tokens']) =>
+  readRequest({ ...driverRequest({ pod, parameters: {}, tokens }), permission: '420' });
+const planOf = (parameters: Record<string, string> = {}) =>
+  parseClass('vault', new Map(Object.entries({ roleName: 'web', objects, ...parameters })));
+
+const callersOf = (identities: IdentityProver, podTokens: PodTokens | undefined) =>
+  createCallers(identities, podTokens, async ({ audience }) => audience);
+
+/** A prover that remembers what it was shown. */
+function prover(remembers = false) {
+  const shown: { tokens: string[]; fromMemory: boolean }[] = [];
+  const tell = (tokens: Tokens, fromMemory: boolean) => {
+    shown.push({ tokens: [...tokens].map(([audience, token]) => `${audience}=${token.reveal()}`), fromMemory });
+    return callerOf(pod).identity;
+  };
+  const identities: IdentityProver = {
+    prove: async (_pod, tokens) => tell(tokens, false),
+    proveCached: (_pod, tokens) => (remembers ? tell(tokens, true) : undefined),
+  };
+  return { identities, shown };
+}
+
+function apiServer(answer: () => SecretString | Error) {
+  const asked: unknown[] = [];
+  const podTokens = {
+    get: async (identity: unknown, wanted: unknown) => {
+      asked.push([identity, wanted]);
+      const token = answer();
+      if (token instanceof Error) throw token;
+      return token;
+    },
+  } as unknown as PodTokens;
+  return { podTokens, asked };
+}
+
+describe('who asks', () => {
+  const tokens = { vault: { token: 'jwt', expirationTimestamp: '' } };
+
+  it('is proven by the tokens of the driver, and the API server is not asked', async () => {
+    const { identities, shown } = prover();
+    const { podTokens, asked } = apiServer(() => new SecretString('requested'));
+    const caller = await callersOf(identities, podTokens)(requestOf(tokens), planOf(), never);
+    assert.deepEqual(shown, [{ tokens: ['vault=jwt'], fromMemory: false }]);
+    assert.deepEqual(asked, []);
+    assert.equal(caller.identity.proven, true);
+    assert.equal(caller.tokens.get('vault')?.reveal(), 'jwt');
+  });
+
+  it('is proven from memory where that is known', async () => {
+    const { identities, shown } = prover(true);
+    await callersOf(identities, undefined)(requestOf(tokens), planOf(), never);
+    assert.deepEqual(shown, [{ tokens: ['vault=jwt'], fromMemory: true }]);
+  });
+
+  it('is proven by a token of the API server where the driver sent none, for the audience of the class', async () => {
+    const { identities, shown } = prover();
+    const { podTokens, asked } = apiServer(() => new SecretString('requested'));
+    const caller = await callersOf(identities, podTokens)(requestOf(), planOf({ audience: 'v' }), never);
+    assert.deepEqual(shown[0]?.tokens, ['v=requested']);
+    const { namespace, serviceAccount, name, uid } = pod;
+    assert.deepEqual(asked, [
+      [
+        { namespace, serviceAccount, pod: name, podUid: uid },
+        { driver: 'v', request: 'v' },
+      ],
+    ]);
+    assert.equal(caller.tokens.size, 0);
+  });
+
+  it('is not proven where there is no token to be had, which is no error yet', async () => {
+    const { identities, shown } = prover();
+    const { podTokens } = apiServer(() => new KeymountError('token-missing', 'no'));
+    await callersOf(identities, podTokens)(requestOf(), planOf(), never);
+    await callersOf(identities, undefined)(requestOf(), planOf(), never);
+    assert.deepEqual(
+      shown.map((one) => one.tokens),
+      [[], []],
+    );
+  });
+
+  it('fails with any other failure of the API server', async () => {
+    const { podTokens } = apiServer(() => new KeymountError('deadline-exceeded', 'late'));
+    const work = callersOf(prover().identities, podTokens)(requestOf(), planOf(), never);
+    await assert.rejects(work, { code: 'deadline-exceeded' });
+  });
+});
