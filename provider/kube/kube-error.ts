@@ -26,6 +26,8 @@ export class KubeError extends Error {
 export const noAnswer = {
   /** Refused, reset, no such host, no whole answer in time. */
   unreachable: 'Unreachable',
+  /** A reply that is read while it comes stopped coming. */
+  silent: 'Silent',
   /** The server's certificate does not fit the CA or the name. */
   untrusted: 'Untrusted',
   /** The answer is no JSON object, or too large. */

@@ -8,7 +8,8 @@ export async function* splitLines(chunks: AsyncIterable<Buffer>, longest: number
   let size = 0;
   const add = (part: Buffer) => {
     size += part.length;
-    if (size > longest) throw new KubeError(undefined, noAnswer.badReply, `a line of the reply is larger than ${longest} bytes`);
+    if (size > longest)
+      throw new KubeError(undefined, noAnswer.badReply, `a line of the reply is larger than ${longest} bytes`);
     parts.push(part);
   };
   const take = () => {

@@ -66,7 +66,8 @@ export function parseWatchLine(line: string): WatchLine {
 function podOf(object: unknown): WatchedPod {
   const metadata = member(object, 'metadata');
   const [namespace, name, uid] = ['namespace', 'name', 'uid'].map((key) => textOf(metadata, key));
-  if (namespace === undefined || name === undefined || uid === undefined) throw bad('a pod has no namespace, name or uid');
+  if (namespace === undefined || name === undefined || uid === undefined)
+    throw bad('a pod has no namespace, name or uid');
   // Both hold the static pod's uid (k8s.io/kubernetes pkg/kubelet/pod/mirror_client.go); only the first is on mirrors alone.
   const staticUid = textOf(member(metadata, 'annotations'), 'kubernetes.io/config.mirror');
   return { namespace, name, uid, staticUid };

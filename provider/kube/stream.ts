@@ -26,7 +26,12 @@ export interface StreamBounds {
 }
 
 /** Throws what Node throws, KubeError `Silent`, or the signal's reason. */
-export async function openStream(call: StreamCall, bounds: StreamBounds, clock: Clock, signal: AbortSignal): Promise<Stream> {
+export async function openStream(
+  call: StreamCall,
+  bounds: StreamBounds,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Stream> {
   signal.throwIfAborted();
   const { address, agent, path, headers } = call;
   const { host, port } = address;
@@ -48,7 +53,12 @@ export async function openStream(call: StreamCall, bounds: StreamBounds, clock: 
   }
 }
 
-function head(outgoing: ReturnType<typeof request>, timeout: number, clock: Clock, done: AbortSignal): Promise<IncomingMessage> {
+function head(
+  outgoing: ReturnType<typeof request>,
+  timeout: number,
+  clock: Clock,
+  done: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // It stays: an error after the head is the reader's, who gets it from the reply.
     outgoing.on('error', reject);

@@ -2,16 +2,20 @@ import { Agent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { Code, KeymountError } from '../errors.ts';
 import { hostPort } from '../net/address.ts';
+import { connectionFailure } from '../net/connection-error.ts';
 import { exchange, type Line, type Reply } from '../net/request.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KubeConfig } from './config.ts';
 import { KubeError, noAnswer } from './kube-error.ts';
 import { createMaterialReader, type Material } from './material.ts';
+import { openStream, type Stream, type StreamBounds } from './stream.ts';
 
 /** The HTTP side of the API server: one pool of connections, made anew when a certificate changes. */
 export interface Transport {
   /** Any reply, whatever its status. `path` begins with `/`. Throws KubeError; the signal's reason when it aborts. */
   readonly exchange: (message: ApiMessage, timeout: number, signal: AbortSignal) => Promise<Reply>;
+  /** A reply to be read while it comes, any status. Throws as `exchange` does, while it is read too. */
+  readonly open: (path: string, accept: string, bounds: StreamBounds, signal: AbortSignal) => Promise<Stream>;
   readonly close: () => void;
 }
 
@@ -20,10 +24,14 @@ export interface ApiMessage {
   readonly path: string;
   /** JSON. */
   readonly body: string | undefined;
+  /** Other than JSON in general. */
+  readonly accept?: string | undefined;
+  /** Bytes of the reply, if not the transport's. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** The JWKS has a type of its own, and a server that has no other: a plain application/json is answered 406 there. */
-const accept = 'application/json, application/jwk-set+json';
+const anyJson = 'application/json, application/jwk-set+json';
 
 /** Connections at once; more calls wait for one. */
 const mostConnections = 16;
@@ -31,7 +39,7 @@ const mostConnections = 16;
 /** Milliseconds that an idle connection is kept: below the 60 s after which common load balancers drop it silently. */
 const idle = 45_000;
 
-export function createTransport(config: KubeConfig, clock: Clock, maxBytes: number): Transport {
+export function createTransport(config: KubeConfig, clock: Clock, mostBytes: number): Transport {
   const material = createMaterialReader();
   const read = async (one: Material | undefined) => (one === undefined ? undefined : await material.read(one));
   const peer = { address: config.server.text, endpoint: hostPort(config.server) };
@@ -52,15 +60,31 @@ export function createTransport(config: KubeConfig, clock: Clock, maxBytes: numb
     return agent;
   }
 
+  async function headersFor(accept: string, hasBody: boolean): Promise<Record<string, string>> {
+    const token = (await read(config.token))?.trim();
+    return {
+      accept,
+      'user-agent': 'keymount',
+      ...(hasBody ? { 'content-type': 'application/json' } : {}),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
+  }
+
   return {
-    async exchange({ method, path, body }, timeout, signal) {
-      const token = (await read(config.token))?.trim();
-      const headers = {
-        accept,
-        'user-agent': 'keymount',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      };
+    async open(path, accept, bounds, signal) {
+      const asKube = (error: unknown) =>
+        error instanceof KubeError || signal.aborted ? error : asKubeError(connectionFailure(error, peer).failure);
+      const headers = await headersFor(accept, false);
+      const call = { address: config.server, agent: await currentAgent(), path, headers };
+      try {
+        const { status, chunks } = await openStream(call, bounds, clock, signal);
+        return { status, chunks: mapErrors(chunks, asKube) };
+      } catch (error) {
+        throw asKube(error);
+      }
+    },
+    async exchange({ method, path, body, accept = anyJson, maxBytes = mostBytes }, timeout, signal) {
+      const headers = await headersFor(accept, body !== undefined);
       const line: Line = { address: config.server, peer, agent: await currentAgent(), lookup: undefined, clock };
       const bounds = { timeout, connectTimeout: timeout, maxBytes };
       const outcome = await exchange(line, { method, path, headers, body }, bounds, signal);
@@ -70,6 +94,14 @@ export function createTransport(config: KubeConfig, clock: Clock, maxBytes: numb
     },
     close: () => current?.agent.destroy(),
   };
+}
+
+async function* mapErrors(chunks: AsyncIterable<Buffer>, map: (error: unknown) => unknown): AsyncGenerator<Buffer> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw map(error);
+  }
 }
 
 const reasons: Readonly<Partial<Record<Code, string>>> = {

@@ -20,7 +20,9 @@ export function createCallers(
     signal: AbortSignal,
   ): Promise<Caller> => {
     const proofs =
-      tokens.size > 0 || podTokens === undefined ? tokens : await requestProof(pod, plan, podTokens, audienceOf, signal);
+      tokens.size > 0 || podTokens === undefined
+        ? tokens
+        : await requestProof(pod, plan, podTokens, audienceOf, signal);
     const identity = prover.proveCached(pod, proofs) ?? (await prover.prove(pod, proofs, signal));
     return { identity, tokens, volume: `${pod.uid} ${className}`, publishSecrets };
   };

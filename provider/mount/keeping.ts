@@ -59,20 +59,31 @@ export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
     },
     onTenant: (podUid) => {
       podEnds.mounted(podUid);
-      podEnds.start();
+      // What is resumed must be known before the first list, which then proves which of its pods are gone.
+      if (!resuming) podEnds.start();
     },
   });
+  let resuming = false;
   return {
     leases,
     intervals,
     podEnds,
-    resume: () => resume(state, leases, deps),
+    async resume() {
+      resuming = true;
+      await resume(state, leases, deps);
+      resuming = false;
+      if (!isEmpty(leases)) podEnds.start();
+    },
     async close() {
       leases.close();
       await podEnds.stop();
       await state.flush();
     },
   };
+}
+
+function isEmpty(leases: Leases): boolean {
+  return [...leases.list()].length === 0;
 }
 
 async function resume(state: LeaseState, leases: Leases, deps: KeepingDeps): Promise<void> {
@@ -91,13 +102,15 @@ async function resume(state: LeaseState, leases: Leases, deps: KeepingDeps): Pro
 function createEnds({ api, settings, log, backendDeps }: KeepingDeps, onEnded: (podUid: string) => void): PodEnds {
   const { nodeName, podName } = settings;
   const namespace = api?.namespace;
-  return podEndsOrNone({
+  return createPodEnds({
     clock: systemClock,
     ownPod: podName === undefined || namespace === undefined ? undefined : { namespace, name: podName },
+    nodeName,
     openWatch:
-      api === undefined || nodeName === undefined
+      api === undefined
         ? undefined
-        : (onEvent) => createPodWatch({ api, nodeName, clock: systemClock, random: backendDeps.random, onEvent }),
+        : (node, onEvent) =>
+            createPodWatch({ api, nodeName: node, clock: systemClock, random: backendDeps.random, onEvent }),
     onEnded: (podUid, how) => {
       log.info({ event: 'pod-ended', podUid, how });
       onEnded(podUid);
@@ -115,20 +128,4 @@ function logLease({ event, podUid, what, error }: LeaseEvent, log: Log): void {
   } else if (event === 'renewal-failed' || event === 'revocation-failed' || event === 'not-saved' || event === 'lost') {
     log.warn(facts);
   } else log.info(facts);
-}
-
-// TODO until leases/pods.ts is there
-function podEndsOrNone(deps: Parameters<typeof createPodEnds>[0]): PodEnds {
-  try {
-    return createPodEnds(deps);
-  } catch {
-    const noEnds = () => {};
-    return {
-      start: noEnds,
-      mounted: noEnds,
-      forget: noEnds,
-      status: () => ({ state: 'not started', reason: undefined, lastList: undefined, known: 0, ended: 0 }),
-      stop: async () => {},
-    };
-  }
 }

@@ -5,7 +5,8 @@ import type { CachedSecret } from './secrets.ts';
 /** May it be served without asking? `interval` is the admin's default, in milliseconds. */
 export function isFresh({ readAt, secret }: CachedSecret, { refresh }: Source, interval: number, now: number): boolean {
   if (secret.goodUntil !== undefined && secret.goodUntil <= now) return false;
-  return refresh === 'once' || now - readAt < (refresh ?? interval);
+  // Where the clock was set back nobody knows how old it is.
+  return refresh === 'once' || (readAt <= now && now - readAt < (refresh ?? interval));
 }
 
 /** Failures that say nothing about the secret and the right to read it. A 4xx never is one. */

@@ -113,8 +113,15 @@ export class Reads {
     const known = this.#fromMemory(placed);
     if (known !== undefined) return known;
     if (await held.session.isShareable(placed.ref, signal)) return await this.#readPlaced(placed, undefined, signal);
-    const own = await this.#options.sessions.get({ connection, source, caller, ownOnly: true }, signal);
-    return await this.#readPlaced({ ...placed, ...own }, undefined, signal);
+    try {
+      const own = await this.#options.sessions.get({ connection, source, caller, ownOnly: true }, signal);
+      return await this.#readPlaced({ ...placed, ...own }, undefined, signal);
+    } catch (thrown) {
+      // A backend that is away does not say what may be shared either; what was shared before is known to be.
+      const stale = this.#stale(placed, toKeymountError(thrown));
+      if (stale === undefined) throw thrown;
+      return stale;
+    }
   }
 
   async #readPlaced(
@@ -199,12 +206,21 @@ export class Reads {
     if (!held.session.isAuthorityLost(error) || held.denied.has(source.key)) throw error;
     // A new login would end what was issued through this one for nothing, if its token still counts.
     if (fresh || (await this.#options.keeper.isAlive(held, signal))) {
-      held.denied.add(source.key);
+      rememberDenied(held, source.key);
       throw error;
     }
     const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
     return await this.#readPlaced({ ...placed, held: renewed, fresh: true }, undefined, signal);
   }
+}
+
+/** Class authors choose what is asked for, so the oldest refusals go; one that is forgotten costs a login. */
+const mostDenied = 1_000;
+
+function rememberDenied({ denied }: Held, sourceKey: string): void {
+  const [oldest] = denied;
+  if (denied.size >= mostDenied && oldest !== undefined) denied.delete(oldest);
+  denied.add(sourceKey);
 }
 
 /** Whoever gives up leaves a shared call at once, with a reason that does not say for whom it waited. */

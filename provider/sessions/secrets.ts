@@ -11,6 +11,12 @@ export interface CachedSecret {
   readonly readAt: number;
 }
 
+/** In the cache, with where it is noted beside it. */
+interface Kept extends CachedSecret {
+  readonly of: Held;
+  readonly sourceKey: string;
+}
+
 export interface SecretsLimits {
   readonly entries: number;
   readonly bytes: number;
@@ -23,7 +29,7 @@ const overhead = 512;
 
 /** The secrets of all sessions, bounded in number and bytes; the least recently used go first. */
 export class Secrets {
-  readonly #secrets: LRUCache<string, CachedSecret>;
+  readonly #secrets: LRUCache<string, Kept>;
   #lastNumber = 0;
 
   constructor({ entries, bytes }: SecretsLimits = usualLimits) {
@@ -31,6 +37,9 @@ export class Secrets {
       max: entries,
       maxSize: bytes,
       sizeCalculation: ({ secret }) => overhead + secret.size,
+      dispose: ({ of, sourceKey }, _key, reason) => {
+        if (reason === 'evict') of.secrets.delete(sourceKey);
+      },
     });
   }
 
@@ -53,7 +62,7 @@ export class Secrets {
 
   put(held: Held, sourceKey: string, secret: Secret, readAt: number): CachedSecret {
     const cached = this.numbered(secret, readAt);
-    this.#secrets.set(keyOf(held, sourceKey), cached);
+    this.#secrets.set(keyOf(held, sourceKey), { ...cached, of: held, sourceKey });
     held.secrets.add(sourceKey);
     return cached;
   }

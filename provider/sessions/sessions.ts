@@ -117,7 +117,9 @@ export class Sessions {
   async #login(wish: Wish, keys: SessionKeys, signal: AbortSignal): Promise<Held> {
     const own = wish.ownOnly || keys.account === undefined || this.#scopes.get(keys.login) === 'pod';
     const start = (shared: AbortSignal) => this.#connect(wish, keys, shared);
-    const first = await this.#logins.run(own ? keys.pod : (keys.account ?? keys.pod), signal, start);
+    // Who wants one for itself alone must not join a login that may turn out to be shared.
+    const flight = wish.ownOnly ? `own ${keys.pod}` : own ? keys.pod : (keys.account ?? keys.pod);
+    const first = await this.#logins.run(flight, signal, start);
     if (first.held.scope === 'serviceAccount' || first.key === keys.pod) return first.held;
     // The login turned out to be another pod's own.
     return (await this.#logins.run(keys.pod, signal, start)).held;

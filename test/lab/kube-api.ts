@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { KubeConfig } from '../../provider/kube/config.ts';
 import { parseAddress } from '../../provider/net/address.ts';
 import { answerKubeCall, type KubeFailure, type KubeObjects } from './kube-objects.ts';
+import { createPodFeed, type PodFeed } from './kube-pods.ts';
 import { createTokenIssuer, type TokenIssuer } from './pod-token.ts';
 
 /** What happens to a call instead of its answer. `hang`: none ever comes; `reset`: the connection breaks; a text: that body, 200. */
@@ -27,6 +28,8 @@ export interface KubeApiServer extends KubeObjects {
   token: string;
   /** Signs the tokens, and is in the JWKS; a new one is a rotated key. */
   issuer: TokenIssuer;
+  /** The pods that lists and watches show. A pod in `pods` alone is there for TokenRequests only. */
+  readonly podFeed: PodFeed;
   /** Every call as `METHOD /path`, in order of arrival. */
   readonly calls: string[];
   /** Connections accepted so far. */
@@ -46,8 +49,10 @@ export async function startKubeApi(): Promise<KubeApiServer> {
   let certificate = makeCertificate();
   let accepted = 0;
   const sockets = new Set<Duplex>();
+  const pods: KubeObjects['pods'] = new Map();
+  const { feed: podFeed, answer: answerPods } = createPodFeed(pods);
   const server = createServer(certificate, (request, response) => {
-    void serve(api, request, response);
+    void serve(api, answerPods, request, response);
   });
   server.on('connection', (socket) => {
     accepted++;
@@ -74,7 +79,8 @@ export async function startKubeApi(): Promise<KubeApiServer> {
     issuer: createTokenIssuer(),
     calls: [],
     secrets: new Map(),
-    pods: new Map(),
+    pods,
+    podFeed,
     serviceAccounts: new Map(),
     nodes: new Map(),
     events: [],
@@ -124,7 +130,12 @@ export function writeKubeconfig(api: KubeApiServer, folder: string): string {
   return file;
 }
 
-async function serve(api: KubeApiServer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  api: KubeApiServer,
+  answerPods: (url: URL, response: ServerResponse) => void,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const call = `${request.method} ${request.url}`;
   api.calls.push(call);
   const chunks: Buffer[] = [];
@@ -140,6 +151,11 @@ async function serve(api: KubeApiServer, request: IncomingMessage, response: Ser
     return;
   }
   const known = request.headers.authorization === `Bearer ${api.token}`;
+  const url = new URL(request.url ?? '/', api.url);
+  if (fault === undefined && known && request.method === 'GET' && url.pathname === '/api/v1/pods') {
+    answerPods(url, response);
+    return;
+  }
   const body = Buffer.concat(chunks).toString('utf8');
   const answer = fault ?? (known ? answerKubeCall(api, call, request.headers.accept ?? '*/*', body) : unauthorized);
   response.writeHead(answer.status, { 'content-type': 'application/json' });

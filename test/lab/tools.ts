@@ -13,6 +13,7 @@ const places = {
   bao: 'bin/bao',
   countproxy: 'bin/countproxy',
   drivermount: 'bin/drivermount',
+  drongo: 'bin/drongo',
   fakekube: 'bin/fakekube',
   mintjwt: 'bin/mintjwt',
   mountbench: 'bin/mountbench',

@@ -57,13 +57,15 @@ export function isThrottling(code: string): boolean {
   return throttling.has(code);
 }
 
+const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+
 /** One line without what is new in every answer: equal failures must give equal texts. */
 export function tidy(text: string): string {
   const line = text
     .toWellFormed()
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
     .replace(/[\u0000-\u001f\u007f\s]+/g, ' ')
-    .replace(/[[(]?(?:request ?id:? ?)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}[\])]?:? ?/gi, '')
+    .replace(new RegExp(`(?:request ?id:? ?${uuid}|\\[${uuid}\\]):? ?`, 'gi'), '')
     .trim();
   return line.length <= longest ? line : `${line.slice(0, longest)}…`;
 }

@@ -29,11 +29,11 @@ const connectTimeout = 5_000;
 export function createTransport(connection: AwsConnection, pools: Pools, deps: BackendDeps): Transport {
   const { retries, timeout, maxConcurrent, proxy, ca } = connection;
   const bounds = { timeout, connectTimeout, maxBytes: deps.replyBytes };
-  const tls = { ca: ca === undefined ? undefined : { path: ca }, skipVerify: false };
+  const tls = { skipVerify: false, ...(ca === undefined ? {} : { ca: { path: ca } }) };
 
   return async (request, signal) => {
     const { service, address, credentials, body } = request;
-    const pool = pools.get({ address, tls: { ...noTlsFiles, ...tls }, maxConcurrent, proxy, guarded: false });
+    const pool = pools.get({ address, tls, maxConcurrent, proxy, guarded: false });
     const attempt = async (): Promise<Outcome> => {
       const started = deps.clock.now();
       const headers = { ...request.headers, 'User-Agent': 'keymount' };
@@ -48,8 +48,6 @@ export function createTransport(connection: AwsConnection, pools: Pools, deps: B
     return await retrying(attempt, { retries, window: timeout }, deps, signal);
   };
 }
-
-const noTlsFiles = { caDir: undefined, cert: undefined, key: undefined };
 
 /** Most services throttle with status 400. */
 function withPlainStatus(outcome: Outcome): Outcome {

@@ -92,7 +92,6 @@ export function readAzureObject(
       optional: true,
       versionId: `${type}/${name}${of}`,
     });
-    const parts = asPfx ? ['noCertificates', 'noKey'] : ['certificates', 'key'];
     return {
       source: {
         access,
@@ -102,7 +101,8 @@ export function readAzureObject(
         at: fields.at,
       },
       outputs: [
-        ...(separate ? [partAs('.crt', parts[0] ?? ''), partAs('.key', parts[1] ?? '')] : []),
+        ...(separate ? [partAs('.crt', asPfx ? 'empty' : 'certificates')] : []),
+        ...(separate ? [partAs('.key', asPfx ? 'empty' : 'key')] : []),
         {
           ...output,
           path: `${path}${of}`,

@@ -1,40 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KeymountError } from '../../../provider/errors.ts';
-import type { Source } from '../../../provider/plan/plan.ts';
-import type { Caller } from '../../../provider/sessions/caller.ts';
-import type { Connections } from '../../../provider/sessions/connections.ts';
-import { type ReadOutcome, Reads } from '../../../provider/sessions/reads.ts';
-import { Secrets } from '../../../provider/sessions/secrets.ts';
-import { createUnkept } from '../../../provider/sessions/unkept.ts';
 import { aPod } from '../../lab/pod.ts';
-import { callerOf, denied, FakeStore, gate, HandClock, sessionsOf, sourcesOf } from './fake-store.ts';
-
-const never = new AbortController().signal;
-
-function world() {
-  const store = new FakeStore();
-  const clock = new HandClock();
-  const secrets = new Secrets();
-  const sessions = sessionsOf(clock, { onEnd: (held) => secrets.purgeAll(held) });
-  const connections = { resolve: async () => store.connection } as unknown as Connections;
-  const reads = new Reads({ connections, sessions, secrets, keeper: createUnkept(), clock, refreshInterval: 60_000 });
-  const pod = callerOf();
-  /** One Mount: what became of each source, an error as its code. */
-  const mount = async (sources: readonly Source[], caller: Caller = pod, signal = never) =>
-    (await reads.readAll(caller, sources, signal)).map(told);
-  return { store, clock, secrets, sessions, reads, mount };
-}
-
-const told = (outcome: ReadOutcome) => ('error' in outcome ? outcome.error.code : outcome.from);
-
-const fails = (code: KeymountError['code']) => () => {
-  throw new KeymountError(code, `it is ${code}`);
-};
+import { denyAll, fails, never, readingWorld, sharingWorld, told } from './fake-reads.ts';
+import { callerOf, denied, gate, sourcesOf } from './fake-store.ts';
 
 describe('the reads of a Mount', () => {
   it('are answered in the order of the class, each on its own', async () => {
-    const { store, reads } = world();
+    const { store, reads } = readingWorld();
     store.answer = (address) => {
       if (address === 'b') throw new KeymountError('secret-missing', 'no b');
       return { keys: { k: address } };
@@ -52,7 +25,7 @@ describe('the reads of a Mount', () => {
   });
 
   it('start side by side', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     const { opened, open } = gate();
     store.answer = async () => {
       if (store.reads.length === 5) open();
@@ -63,13 +36,13 @@ describe('the reads of a Mount', () => {
   });
 
   it('are none where there is nothing to read', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     assert.deepEqual(await mount([]), []);
     assert.equal(store.logins.length, 0);
   });
 
   it('leave the others alone where one address is malformed', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     assert.deepEqual(await mount(sourcesOf('a', 'malformed', 'c')), ['backend', 'class-invalid', 'backend']);
     assert.deepEqual(
       store.reads.map(({ address }) => address),
@@ -78,7 +51,7 @@ describe('the reads of a Mount', () => {
   });
 
   it('never reject, whatever a backend throws', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     store.answer = () => {
       throw new TypeError('canary');
     };
@@ -88,7 +61,7 @@ describe('the reads of a Mount', () => {
   });
 
   it('all have the same failure where there is no session', async () => {
-    const { store, reads } = world();
+    const { store, reads } = readingWorld();
     store.atLogin = fails('login-denied');
     const sources = sourcesOf('a', 'b', 'c');
     const outcomes = await reads.readAll(callerOf(), sources, never);
@@ -100,14 +73,14 @@ describe('the reads of a Mount', () => {
   });
 
   it('of many pods at once are each with its own session', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     await Promise.all(Array.from({ length: 20 }, () => mount(sourcesOf('a'), callerOf(aPod()))));
     assert.equal(store.logins.length, 20);
     assert.equal(new Set(store.reads.map(({ session }) => session)).size, 20);
   });
 
   it('of one pod at once are one read', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     await Promise.all(Array.from({ length: 100 }, () => mount(sourcesOf('a', 'b'))));
     assert.equal(store.logins.length, 1);
     assert.equal(store.reads.length, 2);
@@ -116,7 +89,7 @@ describe('the reads of a Mount', () => {
 
 describe('a read that many wait for', () => {
   const slow = () => {
-    const all = world();
+    const all = readingWorld();
     const { opened, open, slam } = gate();
     all.store.answer = async () => {
       await opened;
@@ -152,256 +125,9 @@ describe('a read that many wait for', () => {
   });
 });
 
-describe('a secret in memory', () => {
-  it("is served for the admin's interval, then read anew", async () => {
-    const { clock, mount } = world();
-    const sources = sourcesOf('a');
-    assert.deepEqual(await mount(sources), ['backend']);
-    clock.time += 59_999;
-    assert.deepEqual(await mount(sources), ['cache']);
-    clock.time += 1;
-    assert.deepEqual(await mount(sources), ['backend']);
-  });
-
-  it("is served for the class's interval where it has one", async () => {
-    const { clock, mount } = world();
-    const sources = sourcesOf({ address: 'a', refresh: 5_000 });
-    await mount(sources);
-    clock.time += 4_999;
-    assert.deepEqual(await mount(sources), ['cache']);
-    clock.time += 1;
-    assert.deepEqual(await mount(sources), ['backend']);
-  });
-
-  it('is never served with an interval of 0', async () => {
-    const { mount } = world();
-    const sources = sourcesOf({ address: 'a', refresh: 0 });
-    assert.deepEqual([await mount(sources), await mount(sources)], [['backend'], ['backend']]);
-  });
-
-  it('is served as long as its session with `once`, and not longer', async () => {
-    const { store, clock, mount } = world();
-    store.expires = clock.time + 600_000;
-    const sources = sourcesOf({ address: 'a', refresh: 'once' });
-    await mount(sources);
-    clock.time += 590_000;
-    assert.deepEqual(await mount(sources), ['cache']);
-    clock.time += 10_000;
-    store.expires = undefined;
-    assert.deepEqual(await mount(sources), ['backend']);
-    assert.equal(store.logins.length, 2);
-  });
-
-  it('is not served once it is known to have changed', async () => {
-    const { store, clock, mount } = world();
-    store.answer = () => ({ goodUntil: clock.time + 1_000 });
-    const sources = sourcesOf({ address: 'a', refresh: 'once' });
-    await mount(sources);
-    clock.time += 999;
-    assert.deepEqual(await mount(sources), ['cache']);
-    clock.time += 1;
-    assert.deepEqual(await mount(sources), ['backend']);
-  });
-
-  it('is never served to another pod', async () => {
-    const { store, mount } = world();
-    const sources = sourcesOf('a');
-    await mount(sources);
-    assert.deepEqual(await mount(sources, callerOf(aPod())), ['backend']);
-    store.answer = fails('secret-denied');
-    assert.deepEqual(await mount(sources, callerOf(aPod())), ['secret-denied']);
-  });
-
-  it('is of as many kinds as there are requests to its path', async () => {
-    const { store, mount } = world();
-    const [a, b] = [{ cn: 'a' }, { cn: 'b' }].map((args) => ({ address: 'pki', request: { method: 'PUT', args } }));
-    assert.ok(a !== undefined && b !== undefined);
-    await mount(sourcesOf(a, b));
-    assert.equal(store.reads.length, 2);
-  });
-
-  for (const code of ['secret-denied', 'secret-missing', 'secret-deleted'] as const) {
-    it(`is forgotten when the backend answers ${code}`, async () => {
-      const { store, clock, mount } = world();
-      const sources = sourcesOf({ address: 'a', staleOnError: 3_600_000 });
-      await mount(sources);
-      clock.time += 60_000;
-      store.answer = fails(code);
-      assert.deepEqual(await mount(sources), [code]);
-      store.answer = fails('backend-unreachable');
-      assert.deepEqual(await mount(sources), ['backend-unreachable']);
-    });
-  }
-});
-
-describe('an outdated secret', () => {
-  for (const code of ['backend-unreachable', 'backend-sealed'] as const) {
-    it(`is served while the answer is ${code}, as long as the class allows`, async () => {
-      const { store, clock, mount } = world();
-      const sources = sourcesOf({ address: 'a', staleOnError: 600_000 });
-      await mount(sources);
-      store.answer = fails(code);
-      clock.time += 60_000;
-      assert.deepEqual(await mount(sources), ['stale']);
-      clock.time += 599_999;
-      assert.deepEqual(await mount(sources), ['stale']);
-      clock.time += 1;
-      assert.deepEqual(await mount(sources), [code]);
-    });
-  }
-
-  for (const code of [
-    'secret-denied',
-    'secret-missing',
-    'backend-rejected',
-    'backend-reply-invalid',
-    'backend-untrusted',
-  ] as const) {
-    it(`is not served when the answer is ${code}`, async () => {
-      const { store, clock, mount } = world();
-      const sources = sourcesOf({ address: 'a', staleOnError: 600_000 });
-      await mount(sources);
-      store.answer = fails(code);
-      clock.time += 60_000;
-      assert.deepEqual(await mount(sources), [code]);
-    });
-  }
-
-  it('is not served where the class does not say so', async () => {
-    const { store, clock, mount } = world();
-    await mount(sourcesOf('a'));
-    store.answer = fails('backend-unreachable');
-    clock.time += 60_000;
-    assert.deepEqual(await mount(sourcesOf('a')), ['backend-unreachable']);
-  });
-});
-
-describe('a session that lost its authority', () => {
-  it('is replaced once for all reads that it was refused', async () => {
-    const { store, clock, mount } = world();
-    const sources = sourcesOf('a', 'b', 'c');
-    await mount(sources);
-    store.answer = (address, session) => {
-      if (session === 1) throw denied(address);
-      return {};
-    };
-    clock.time += 60_000;
-    assert.deepEqual(await mount(sources), ['backend', 'backend', 'backend']);
-    assert.equal(store.logins.length, 2);
-  });
-
-  it('is replaced once for many Mounts at the same time', async () => {
-    const { store, clock, mount } = world();
-    const sources = sourcesOf('a', 'b');
-    await mount(sources);
-    store.answer = (address, session) => {
-      if (session === 1) throw denied(address);
-      return {};
-    };
-    clock.time += 60_000;
-    await Promise.all(Array.from({ length: 30 }, () => mount(sources)));
-    assert.equal(store.logins.length, 2);
-  });
-
-  it('is not replaced within the Mount that made it', async () => {
-    const { store, mount } = world();
-    store.answer = denyAll;
-    assert.deepEqual(await mount(sourcesOf('a')), ['secret-denied']);
-    assert.equal(store.logins.length, 1);
-  });
-
-  it('is not replaced for other failures', async () => {
-    const { store, clock, mount } = world();
-    await mount(sourcesOf('a'));
-    store.answer = fails('backend-unreachable');
-    clock.time += 60_000;
-    await mount(sourcesOf('a'));
-    assert.equal(store.logins.length, 1);
-  });
-
-  it('gives the failure of the new login where that fails', async () => {
-    const { store, clock, mount } = world();
-    await mount(sourcesOf('a'));
-    store.answer = denyAll;
-    store.atLogin = fails('login-denied');
-    clock.time += 60_000;
-    assert.deepEqual(await mount(sourcesOf('a')), ['login-denied']);
-  });
-});
-
-const denyAll = (address: string) => {
-  throw denied(address);
-};
-
-describe('a path that stays forbidden', () => {
-  const denyA = (address: string) => {
-    if (address === 'a') throw denied(address);
-    return {};
-  };
-
-  it('costs at most one extra login in twenty Mounts', async () => {
-    const { store, clock, mount } = world();
-    store.answer = denyA;
-    for (let i = 0; i < 20; i++) {
-      assert.deepEqual(await mount(sourcesOf('a', 'b')), ['secret-denied', 'backend']);
-      clock.time += 75_000;
-    }
-    assert.ok(store.logins.length <= 2, `${store.logins.length} logins`);
-  });
-
-  it('costs no login more when sessions expire', async () => {
-    const { store, clock, mount } = world();
-    store.answer = denyA;
-    // Each session lasts four Mounts.
-    for (let i = 0; i < 20; i++) {
-      if (i % 4 === 0) store.expires = clock.time + 300_000;
-      await mount(sourcesOf('a', 'b'));
-      clock.time += 75_000;
-    }
-    assert.ok(store.logins.length <= 6, `${store.logins.length} logins for 5 sessions`);
-  });
-
-  it('costs no login for each of its pods more than once', async () => {
-    const { store, clock, mount } = world();
-    store.answer = denyA;
-    const callers = Array.from({ length: 5 }, () => callerOf(aPod()));
-    for (let i = 0; i < 10; i++) {
-      await Promise.all(callers.map((caller) => mount(sourcesOf('a'), caller)));
-      clock.time += 75_000;
-    }
-    assert.ok(store.logins.length <= 10, `${store.logins.length} logins of 5 pods`);
-  });
-
-  it('and is allowed one day is read, also after that session was lost', async () => {
-    const { store, clock, mount } = world();
-    store.answer = denyA;
-    for (let i = 0; i < 3; i++) {
-      await mount(sourcesOf('a'));
-      clock.time += 75_000;
-    }
-    store.answer = () => ({});
-    assert.deepEqual(await mount(sourcesOf('a')), ['backend'], 'the policy was mended');
-    clock.time += 75_000;
-    const newest = store.logins.length;
-    store.answer = (address, session) => {
-      if (session <= newest) throw denied(address);
-      return {};
-    };
-    assert.deepEqual(await mount(sourcesOf('a')), ['backend'], 'the token was revoked, a new login helps');
-  });
-});
-
 describe('what pods of a ServiceAccount share', () => {
-  const shared = () => {
-    const all = world();
-    all.store.scope = 'serviceAccount';
-    all.store.accountOf = ({ identity }) => identity.serviceAccountUid;
-    all.store.shareable = (address) => address.startsWith('kv/');
-    return all;
-  };
-
   it('is one login and one read a minute for 110 replicas', async () => {
-    const { store, clock, mount } = shared();
+    const { store, clock, mount } = sharingWorld();
     const replicas = Array.from({ length: 110 }, () => callerOf(aPod()));
     await Promise.all(replicas.map((caller) => mount(sourcesOf('kv/a'), caller)));
     assert.equal(store.logins.length, 1);
@@ -413,7 +139,7 @@ describe('what pods of a ServiceAccount share', () => {
   });
 
   it('is only what is proven to be for all of them; the rest each reads with its own login', async () => {
-    const { store, mount } = shared();
+    const { store, mount } = sharingWorld();
     const replicas = Array.from({ length: 3 }, () => callerOf(aPod()));
     await Promise.all(replicas.map((caller) => mount(sourcesOf('kv/a', 'database/creds/x'), caller)));
     const sessionsThatRead = (address: string) =>
@@ -425,14 +151,14 @@ describe('what pods of a ServiceAccount share', () => {
   });
 
   it('is nothing with an unproven pod', async () => {
-    const { store, mount } = shared();
+    const { store, mount } = sharingWorld();
     await mount(sourcesOf('kv/a'));
     store.answer = denyAll;
     assert.deepEqual(await mount(sourcesOf('kv/a'), callerOf(aPod(), { proven: false })), ['secret-denied']);
   });
 
   it('ends for all when the shared session was lost, with one login for all', async () => {
-    const { store, clock, mount } = shared();
+    const { store, clock, mount } = sharingWorld();
     const replicas = Array.from({ length: 10 }, () => callerOf(aPod()));
     await Promise.all(replicas.map((caller) => mount(sourcesOf('kv/a'), caller)));
     store.answer = (address, session) => {
@@ -448,7 +174,7 @@ describe('what pods of a ServiceAccount share', () => {
 
 describe('a backend that breaks its promise', () => {
   it('by throwing instead of answering does not hold later Mounts up', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     const connect = store.backend.connect;
     Object.assign(store.backend, {
       connect: async (...args: Parameters<typeof connect>) => ({
@@ -466,7 +192,7 @@ describe('a backend that breaks its promise', () => {
   });
 
   it('by leaving out an answer fails that read', async () => {
-    const { store, mount } = world();
+    const { store, mount } = readingWorld();
     const connect = store.backend.connect;
     Object.assign(store.backend, {
       connect: async (...args: Parameters<typeof connect>) => ({ ...(await connect(...args)), read: () => [] }),

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { promises as fs } from 'node:fs';
+import { connect } from 'node:tls';
+import { KeymountError } from '../../errors.ts';
+import type { Address } from '../../net/address.ts';
+import type { TlsSettings } from '../../net/pool.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { TokenProxy } from './connection.ts';
+
+/** Milliseconds for the handshake with the API server. */
+const handshakeTimeout = 10_000;
+
+/**
+ * How to reach the token proxy of AKS identity binding: the API server's address, but with a server name (SNI) of its own, which
+ * is made from the id of the cluster.
+ */
+export class TokenProxies {
+  readonly #clock: Clock;
+  readonly #names = new Map<string, string>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Throws `login-failed` where the name of the cluster cannot be found. */
+  async locate({ address, sniName, ca }: TokenProxy, signal: AbortSignal): Promise<{ address: Address; tls: TlsSettings }> {
+    const file = ca !== undefined && (await exists(ca)) ? { path: ca } : undefined;
+    if (address.scheme !== 'https') return { address, tls: { skipVerify: false } };
+    const serverName = sniName ?? (await this.#nameOf(address, file?.path, signal));
+    return { address, tls: { ca: file, serverName, skipVerify: false } };
+  }
+
+  async #nameOf(address: Address, ca: string | undefined, signal: AbortSignal): Promise<string> {
+    const known = this.#names.get(address.text);
+    if (known !== undefined) return known;
+    const clusterId = await this.#findCluster(address, ca, signal);
+    const name = sniNameOf(clusterId);
+    this.#names.set(address.text, name);
+    return name;
+  }
+
+  async #findCluster(address: Address, ca: string | undefined, signal: AbortSignal): Promise<string> {
+    let names: string;
+    try {
+      names = await this.#alternativeNames(address, ca === undefined ? undefined : await fs.readFile(ca), signal);
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      throw failed(`no TLS connection to ${address.text}${code === undefined ? '' : ` (${code})`}`);
+    }
+    const id = /(?:^|, )DNS:hcp-kubernetes\.([^,\s]+)\.svc\.cluster\.local(?:,|$)/.exec(names)?.[1];
+    if (id === undefined) throw failed(`the certificate of ${address.text} names no cluster of AKS`);
+    return id;
+  }
+
+  /** `DNS:kubernetes, DNS:hcp-kubernetes.….svc.cluster.local` of a certificate that was verified. */
+  async #alternativeNames({ host, port }: Address, ca: Buffer | undefined, signal: AbortSignal): Promise<string> {
+    const socket = connect({ host, port, servername: host, ...(ca === undefined ? {} : { ca: [ca] }) });
+    const giveUp = new AbortController();
+    try {
+      const connected = new Promise<string>((resolve, reject) => {
+        socket.once('secureConnect', () => resolve(socket.getPeerCertificate().subjectaltname ?? ''));
+        socket.once('error', reject);
+        socket.once('close', () => reject(new Error('closed')));
+        signal.addEventListener('abort', () => reject(new Error('aborted')), { signal: giveUp.signal });
+      });
+      const late = this.#clock.sleep(handshakeTimeout, giveUp.signal).then(() => {
+        throw Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
+      });
+      late.catch(() => {});
+      return await Promise.race([connected, late]);
+    } finally {
+      giveUp.abort();
+      socket.on('error', () => {});
+      socket.destroy();
+    }
+  }
+}
+
+/** `a<base32hex(sha256("identity-binding" + id))>.ests.aks`, in lower case and without padding. */
+export function sniNameOf(clusterId: string): string {
+  const digest = createHash('sha256').update(`identity-binding${clusterId}`).digest();
+  return `a${base32Hex(digest)}.ests.aks`;
+}
+
+/** RFC 4648, section 7. */
+function base32Hex(bytes: Buffer): string {
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  return (bits.match(/.{1,5}/g) ?? []).map((five) => Number.parseInt(five.padEnd(5, '0'), 2).toString(32)).join('');
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await fs.access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function failed(reason: string): KeymountError {
+  return new KeymountError('login-failed', 'the token proxy of identity binding was not found', {
+    reason,
+    hint: 'the admin of keymount can set dropIn.azure.tokenProxy.sniName',
+  });
+}

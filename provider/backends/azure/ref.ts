@@ -1,0 +1,41 @@
+import { KeymountError } from '../../errors.ts';
+import type { Source } from '../../plan/plan.ts';
+
+/** What to read of a vault. */
+export interface AzureRef {
+  readonly collection: Collection;
+  readonly name: string;
+  /** Undefined: the newest. */
+  readonly version: string | undefined;
+  /** So many enabled versions before that one, by the time when they were made. */
+  readonly back: number;
+}
+
+export const collections = ['secrets', 'keys', 'certificates'] as const;
+export type Collection = (typeof collections)[number];
+
+/**
+ * `license`, `secrets/license`, `keys/signing`, `certificates/web`; `license~1` is the version before. Throws `class-invalid`.
+ */
+export function parseAzureRef({ address, version, request, at }: Source): AzureRef {
+  const refuse = (message: string, hint?: string) => new KeymountError('class-invalid', message, { at, hint });
+  const match = /^(?:(secrets|keys|certificates)\/)?([0-9a-zA-Z-]{1,127})(?:~([1-9]\d{0,3}))?$/.exec(address);
+  if (match === null) {
+    throw refuse(
+      'the name of an object of a Key Vault has letters, digits and - only, at most 127',
+      'as license, secrets/license, keys/signing or certificates/web',
+    );
+  }
+  if (request !== undefined) throw refuse('a Key Vault takes no request', 'remove request from the object');
+  if (version !== undefined && !/^[0-9a-zA-Z]{1,127}$/.test(version)) {
+    throw refuse('the version of an object of a Key Vault has letters and digits only');
+  }
+  const [, collection, name = '', back] = match;
+  const known = collections.find((each) => each === collection) ?? 'secrets';
+  return { collection: known, name, version: version === 'latest' ? undefined : version, back: Number(back ?? 0) };
+}
+
+/** The singular, for messages. */
+export function kindOf(collection: Collection): string {
+  return collection.slice(0, -1);
+}
