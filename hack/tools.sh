@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the tests and the benchmark start into ${KEYMOUNT_TOOLS:-.cache/tools}: a real OpenBao server, a Python with
-# watchdog, and the Go programs of test/driver. Outside that folder only Go's own caches change. Safe to run again; a part that is
+# Brings what the tests and the benchmark start into ${KEYMOUNT_TOOLS:-.cache/tools}: a real OpenBao server, drongo for
+# Google's Secret Manager, a Python with watchdog, and the Go programs of test/driver. Outside that folder only Go's own caches change. Safe to run again; a part that is
 # there is left alone, and Go programs are built again when their sources change.
 #
 #   hack/tools.sh          get what is missing; exit status 1 if something still is

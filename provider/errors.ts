@@ -235,5 +235,5 @@ export function toKeymountError(thrown: unknown): KeymountError {
 /** Control characters and line ends as spaces: a status message and a log line are one line each. */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-  return text.replace(/[\u0000-\u001f\u007f\u2028\u2029]+/g, ' ').trim();
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }

@@ -38,6 +38,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
     deps: BackendDeps,
     signal: AbortSignal,
   ) => Promise<string | undefined>;
+  /** Is a token that the driver did not send not to be asked of the API server either? Absent: it is, as the settings allow. */
+  readonly onlySentTokens?: (connection: Connection) => boolean;
   /** Milliseconds for which its secrets are served from memory, in place of the admin's default: for stores that cost nothing to ask. */
   readonly refreshInterval?: number;
   /** The servers that it talks to. */
@@ -167,6 +169,8 @@ export interface Secret extends Content {
   /** When it is known to change or to end, in milliseconds of the clock: from then on it is read anew, however fresh it is. */
   readonly goodUntil?: number;
   readonly lease?: Lease;
+  /** What the log should say of it: sentences without values. */
+  readonly warnings?: readonly string[];
   /** End of a certificate that was issued with it, in milliseconds since 1970. */
   readonly notAfter?: number;
 }

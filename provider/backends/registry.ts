@@ -6,6 +6,11 @@ const loaders: Record<string, () => Promise<Backend>> = {
   openbao: async () => (await import('./vault/index.ts')).openbaoBackend as Backend,
   'gcp-secretmanager': async () => (await import('./gcp/index.ts')).secretManagerBackend as Backend,
   'gcp-parametermanager': async () => (await import('./gcp/index.ts')).parameterManagerBackend as Backend,
+  // Both services, for classes of the AWS provider.
+  aws: async () => (await import('./aws/index.ts')).awsBackend as Backend,
+  'aws-secretsmanager': async () => (await import('./aws/index.ts')).secretsManagerBackend as Backend,
+  'aws-ssm': async () => (await import('./aws/index.ts')).parameterStoreBackend as Backend,
+  'azure-keyvault': async () => (await import('./azure/index.ts')).azureBackend as Backend,
   file: async () => (await import('./file/index.ts')).fileBackend as Backend,
 };
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { formatPlace } from '../errors.ts';
 import type { PodEvents } from '../kube/events.ts';
 import { failureText } from '../mount/failure.ts';
@@ -24,6 +25,8 @@ export function createMountReport(log: Log, metrics: Metrics, events: PodEvents 
   const reads = { backend: 0, cache: 0, stale: 0 };
   // What is wrong with a class that still mounts is said once a plan, not once a minute.
   const warned = new WeakSet<object>();
+  // What is odd about a secret, once an hour.
+  const told = new LRUCache<string, true>({ max: 2_000, ttl: 3_600_000 });
 
   function count({ dialect, record, error, seconds }: MountOutcome): void {
     if (error === undefined) mounts.answered++;
@@ -62,6 +65,13 @@ export function createMountReport(log: Log, metrics: Metrics, events: PodEvents 
     };
     if (error === undefined) log.info(facts);
     else log.error({ ...facts, error, failures: [...new Set(record.failures)].slice(0, 100) });
+    for (const reason of record.warnings ?? []) {
+      const { namespace, class: name } = facts;
+      const key = JSON.stringify([namespace, name, reason]);
+      if (told.has(key)) continue;
+      told.set(key, true);
+      log.warn({ event: 'secret-warning', namespace, class: name, reason });
+    }
     if (plan === undefined || warned.has(plan)) return;
     warned.add(plan);
     for (const { at, message } of plan.warnings) {

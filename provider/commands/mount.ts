@@ -49,6 +49,7 @@ export async function runMount(argv: readonly string[], edges: MountEdges): Prom
   try {
     const reply = await mount(call, file.dialect, withSomeKey(parts, edges), record, deadline.signal);
     for (const problem of record.plan?.warnings ?? []) edges.warn(`warning: ${formatProblem(problem)}`);
+    for (const warning of record.warnings ?? []) edges.warn(`warning: ${warning}`);
     if (flags.out !== undefined) writeFiles(flags.out, reply);
     const pod = `pod ${namespace}/${flags.pod}, ServiceAccount ${flags.serviceAccount}`;
     edges.print(`class ${file.name}, provider ${file.dialect}, for ${pod}`);

@@ -151,10 +151,10 @@ export class Leases implements Keeper {
   #tenant(held: Held, wish: Wish, renewable: boolean): Tenant {
     const { clock, newId } = this.#options;
     const { podUid } = wish.caller.identity;
-    const sessionKey = sessionKeys(wish.connection, wish.source, wish.caller).pod;
+    const { pod: sessionKey, login: loginKey } = sessionKeys(wish.connection, wish.source, wish.caller);
     const left = held.session.expires === undefined ? 0 : Math.max(1, (held.session.expires - clock.now()) / 1000);
     const token = bornAt(clock.now(), left, renewable);
-    const place = { id: newId(), sessionKey, podUid, held };
+    const place = { id: newId(), sessionKey, loginKey, podUid, held };
     const tenure = held.session.tenure;
     if (tenure === undefined) throw new Error('a tenant without tenure');
     const tenant = new Tenant(place, tenure, token, [], this.tenantDeps);
@@ -165,10 +165,11 @@ export class Leases implements Keeper {
     return tenant;
   }
 
-  /** The pod's earlier token of the same session is left to its own end: an app may still use what came of it. */
+  /** The pod's earlier token of the same connection and role is left to its own end: an app may still use what came of it. */
   #retire(fresh: Tenant): void {
     for (const tenant of this.#tenants.values()) {
-      if (tenant === fresh || tenant.sessionKey !== fresh.sessionKey) continue;
+      const isSame = tenant.podUid === fresh.podUid && tenant.loginKey === fresh.loginKey;
+      if (tenant === fresh || !isSame || tenant.replaced) continue;
       tenant.retire();
       if (tenant.token.end <= this.#options.clock.now() || tenant.lost) void this.#forget(tenant);
       else void this.#save(tenant);

@@ -12,6 +12,7 @@ export type TenantRecord = JsonObject;
 export interface StoredTenant {
   readonly id: string;
   readonly sessionKey: string;
+  readonly loginKey: string;
   readonly replaced: boolean;
   readonly identity: Identity;
   readonly access: Access;
@@ -30,6 +31,7 @@ export function toRecord(tenant: Tenant, { source, caller }: Pick<Wish, 'source'
   return {
     id: tenant.id,
     sessionKey: tenant.sessionKey,
+    loginKey: tenant.loginKey,
     replaced: tenant.replaced,
     identity: plain(caller.identity),
     access: plain(source.access),
@@ -60,6 +62,7 @@ export function fromRecord(record: JsonValue): StoredTenant | undefined {
   const id = text('id');
   const sessionKey = text('sessionKey');
   const accessKey = text('accessKey');
+  const loginKey = text('loginKey') ?? '';
   if (id === undefined || sessionKey === undefined || accessKey === undefined) return undefined;
   if (
     !isJsonObject(identity) ||
@@ -73,6 +76,7 @@ export function fromRecord(record: JsonValue): StoredTenant | undefined {
   return {
     id,
     sessionKey,
+    loginKey,
     accessKey,
     replaced: ownKey(record, 'replaced') === true,
     // Sealed and authenticated, so it is what this program wrote.

@@ -54,8 +54,8 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
     const cached = secrets.numbered(secret, readAt);
     return [key, { cached, life, lost: false, jitter: backendDeps.random() }];
   });
-  const { id, sessionKey, identity, token } = stored;
-  const place = { id, sessionKey, podUid: identity.podUid, held };
+  const { id, sessionKey, loginKey, identity, token } = stored;
+  const place = { id, sessionKey, loginKey, podUid: identity.podUid, held };
   const tenant = new Tenant(place, session.tenure, token, leased, leases.tenantDeps);
   if (stored.replaced) tenant.retire();
   const caller = { identity, tokens: new Map(), volume: '', publishSecrets: new Map() };

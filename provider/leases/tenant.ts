@@ -34,6 +34,8 @@ const renewalTimeout = 30_000;
 export class Tenant {
   readonly id: string;
   readonly sessionKey: string;
+  /** Connection, role and audience: a pod has one token in use for each. */
+  readonly loginKey: string;
   readonly podUid: string;
   readonly held: Held;
   readonly leased: Map<string, Leased>;
@@ -49,7 +51,7 @@ export class Tenant {
   #stopped = false;
 
   constructor(
-    place: { id: string; sessionKey: string; podUid: string; held: Held },
+    place: { id: string; sessionKey: string; loginKey: string; podUid: string; held: Held },
     tenure: Tenure,
     token: Life,
     leased: Iterable<[string, Leased]>,
@@ -57,6 +59,7 @@ export class Tenant {
   ) {
     this.id = place.id;
     this.sessionKey = place.sessionKey;
+    this.loginKey = place.loginKey;
     this.podUid = place.podUid;
     this.held = place.held;
     this.token = token;

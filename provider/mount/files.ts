@@ -57,17 +57,23 @@ function withAddress(error: KeymountError, address: string): KeymountError {
   });
 }
 
+/** Bytes of a file's version, and of protobuf around both. Its path goes twice. */
+const framing = 66;
+
 /**
  * Refuses a volume that the driver could not receive (its client takes 4 MiB by default, v1.6.0), naming the largest files.
- * `limit` is in bytes of file contents.
+ * `limit` is in bytes of the reply: contents, and what surrounds each file in it.
  */
 export function checkSize(files: readonly File[], limit: number): void {
-  const total = files.reduce((sum, { path, contents }) => sum + path.length + contents.length, 0);
+  const total = files.reduce(
+    (sum, { path, contents }) => sum + contents.length + 2 * Buffer.byteLength(path) + framing,
+    0,
+  );
   if (total <= limit) return;
   const largest = [...files].sort((a, b) => b.contents.length - a.contents.length).slice(0, 3);
   throw new KeymountError(
     'response-too-large',
-    `the files have ${total} bytes, more than the ${limit} that one volume may have`,
+    `the files and their versions have ${total} bytes, more than the ${limit} that one volume may have`,
     {
       reason: `the largest are ${largest.map(({ path, contents }) => `${path.slice(0, 100)} (${contents.length})`).join(', ')}`,
       hint: 'split the class, or raise --max-call-recv-msg-size of the driver and limits.responseBytes of keymount together',

@@ -9,7 +9,7 @@ import type { Plans } from './plans.ts';
 import type { Replies } from './replies.ts';
 import type { MountCall, MountRequest } from './request.ts';
 import type { Requests } from './requests.ts';
-import { type ObjectVersion, type VersionKey, versionsOf } from './versions.ts';
+import { hasOwnVersion, type ObjectVersion, type VersionKey, versionsOf } from './versions.ts';
 
 /** What a Mount works with; all state is behind it. */
 export interface MountParts {
@@ -43,6 +43,8 @@ export interface MountRecord {
   cached: number;
   /** Of those, the outdated ones: the backend is away and the class has `staleOnError`. */
   stale: number;
+  /** What backends say of secrets that were read, without values. */
+  warnings?: readonly string[];
 }
 
 /** One Mount: all files of the class or an error, nothing between. */
@@ -72,8 +74,11 @@ export async function mount(
     throw combineFailures(failures);
   }
   checkSize(files, parts.responseBytes);
-  if (files.length === 0) return emptyVolume;
-  const key = await parts.versionKey(dialect, signal);
+  if (files.length === 0) {
+    parts.onReply(caller.volume, emptyVolume);
+    return emptyVolume;
+  }
+  const key = files.every(hasOwnVersion) ? new Uint8Array() : await parts.versionKey(dialect, signal);
   const reply = { files, versions: versionsOf(files, key) };
   parts.replies.put(replyKey, reply);
   parts.onReply(caller.volume, reply);
@@ -82,6 +87,8 @@ export async function mount(
 
 function recordReads(record: MountRecord, reads: readonly ReadOutcome[]): void {
   record.reads = reads.length;
+  const warnings = reads.flatMap((read) => ('secret' in read ? (read.secret.warnings ?? []) : []));
+  if (warnings.length > 0) record.warnings = warnings;
   for (const read of reads) {
     if (!('from' in read) || read.from === 'backend') continue;
     record.cached++;

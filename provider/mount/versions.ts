@@ -18,10 +18,15 @@ export type VersionKey = (dialect: DialectName, signal: AbortSignal) => Promise<
  * backend's own version instead.
  */
 export function versionOf({ contents, output, backendVersion }: File, key: Uint8Array): string {
-  if (output.backendVersion && backendVersion !== '') return backendVersion;
+  if (hasOwnVersion({ output, backendVersion })) return backendVersion;
   const hmac = createHmac('sha256', key);
   if (output.versionPrefix !== undefined) hmac.update(output.versionPrefix);
   return padded(hmac.update(contents).digest('base64url'));
+}
+
+/** Needs no key. */
+export function hasOwnVersion({ output, backendVersion }: Pick<File, 'output' | 'backendVersion'>): boolean {
+  return output.backendVersion === true && backendVersion !== '';
 }
 
 export function versionsOf(files: readonly File[], key: Uint8Array): ObjectVersion[] {

@@ -40,10 +40,18 @@ export class Fields {
       }
       // To guess at thousands of names would take long, and nobody would see them.
       const meant = this.#problems.hasAllErrors ? undefined : nearest(key, names.known, names.mistakes);
-      if (meant !== undefined) this.error(key, `is not a known field; did you mean ${meant}?`);
+      // An empty leftover of an older format does no harm.
+      if (meant !== undefined && this.#isEmpty(key))
+        this.#problems.warn(this.place(key), `is empty and ignored; it is now ${meant}`);
+      else if (meant !== undefined) this.error(key, `is not a known field; did you mean ${meant}?`);
       else if (names.unknown === 'error') this.error(key, `is not a known field; known are ${names.known.join(', ')}`);
       else this.#problems.warn(this.place(key), 'is not a known field and is ignored');
     }
+  }
+
+  #isEmpty(key: string): boolean {
+    const value = this.node(key);
+    return value === undefined || (value.kind === 'scalar' && value.text === '');
   }
 
   place(key: string): Place {

@@ -38,6 +38,8 @@ export interface Source {
   readonly request?: { readonly method: string; readonly args?: JsonValue };
   /** Milliseconds for which it is served from memory, or `once`: as long as its session lives. Absent: the admin's default. */
   readonly refresh?: number | 'once';
+  /** Another object that shares the read says nothing, so it is served no longer than the admin's default. */
+  readonly atMostDefault?: boolean;
   /** Milliseconds for which an outdated value is better than none while the backend is away. Absent: none. */
   readonly staleOnError?: number;
   /** Equal for reads that are the same: everything above but the freshness. */

@@ -24,11 +24,20 @@ export class Sources {
 }
 
 /** Of two objects that share a read, the one that wants it fresher decides. */
-function strictest(known: Source, { refresh, staleOnError }: NewSource): Source {
-  const fresher = refresh !== undefined && (known.refresh === undefined || length(refresh) < length(known.refresh));
-  const { staleOnError: stale, ...rest } = { ...known, ...(fresher ? { refresh } : {}) };
-  const shortest = stale === undefined || staleOnError === undefined ? undefined : Math.min(stale, staleOnError);
-  return shortest === undefined ? rest : { ...rest, staleOnError: shortest };
+function strictest(known: Source, other: NewSource): Source {
+  const { refresh: _refresh, staleOnError: stale, atMostDefault, ...rest } = known;
+  const silent = known.refresh === undefined || other.refresh === undefined;
+  const given = [known.refresh, other.refresh].filter((refresh) => refresh !== undefined);
+  const shortest = given.toSorted((a, b) => length(a) - length(b))[0];
+  const refresh = silent && shortest === 'once' ? undefined : shortest;
+  const shortestStale =
+    stale === undefined || other.staleOnError === undefined ? undefined : Math.min(stale, other.staleOnError);
+  return {
+    ...rest,
+    ...(refresh === undefined ? {} : { refresh }),
+    ...(silent || atMostDefault ? { atMostDefault: true } : {}),
+    ...(shortestStale === undefined ? {} : { staleOnError: shortestStale }),
+  };
 }
 
 function length(refresh: number | 'once'): number {

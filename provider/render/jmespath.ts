@@ -38,10 +38,14 @@ export function searchJmesPath(expression: string, value: JsonValue): JsonValue 
     if (thrown instanceof KeymountError) throw thrown;
     const late = (thrown as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
     // What the library throws may quote the secret.
-    throw new KeymountError('value-invalid', `the jmesPath ${expression.slice(0, 100)} cannot be applied to the secret`, {
-      reason: late ? 'it takes too long' : undefined,
-      hint: late ? undefined : 'its functions may be given values of other types than they take',
-    });
+    throw new KeymountError(
+      'value-invalid',
+      `the jmesPath ${expression.slice(0, 100)} cannot be applied to the secret`,
+      {
+        reason: late ? 'it takes too long' : undefined,
+        hint: late ? undefined : 'its functions may be given values of other types than they take',
+      },
+    );
   }
 }
 

@@ -3,10 +3,20 @@ import type { Source } from '../plan/plan.ts';
 import type { CachedSecret } from './secrets.ts';
 
 /** May it be served without asking? `interval` is the admin's default, in milliseconds. */
-export function isFresh({ readAt, secret }: CachedSecret, { refresh }: Source, interval: number, now: number): boolean {
+export function isFresh(
+  { readAt, secret }: CachedSecret,
+  { refresh, atMostDefault }: Source,
+  interval: number,
+  now: number,
+): boolean {
   if (secret.goodUntil !== undefined && secret.goodUntil <= now) return false;
   // Where the clock was set back nobody knows how old it is.
-  return refresh === 'once' || (readAt <= now && now - readAt < (refresh ?? interval));
+  return refresh === 'once' || (readAt <= now && now - readAt < limitOf(refresh, atMostDefault, interval));
+}
+
+function limitOf(refresh: number | undefined, atMostDefault: boolean | undefined, interval: number): number {
+  if (refresh === undefined) return interval;
+  return atMostDefault ? Math.min(refresh, interval) : refresh;
 }
 
 /** Failures that say nothing about the secret and the right to read it. A 4xx never is one. */

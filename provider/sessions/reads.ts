@@ -65,7 +65,7 @@ export class Reads {
       connection = await this.#options.connections.resolve(first.access.connection);
       checkAllowed(connection, caller.identity, sources);
       const held = await this.#options.sessions.get({ connection, source: first, caller }, signal);
-      return await Promise.all(this.#readThrough(connection, caller, sources, held, signal));
+      return await this.#readThrough(connection, caller, sources, held, signal);
     } catch (thrown) {
       const error = failureOf(thrown, signal, connection);
       const placed = error.at === undefined ? error.placed(first.at) : error;
@@ -73,29 +73,41 @@ export class Reads {
     }
   }
 
-  /** One promise a source; the reads of one session that have to be made are started as one batch. */
-  #readThrough(
+  /** What has to be read of one session is started as one batch. */
+  async #readThrough(
     connection: Connection,
     caller: Caller,
     sources: readonly Source[],
     first: { held: Held; fresh: boolean },
     signal: AbortSignal,
-  ): Promise<ReadOutcome>[] {
-    const shared = first.held.scope === 'serviceAccount';
+  ): Promise<ReadOutcome[]> {
     const interval = connection.backend.refreshInterval ?? this.#options.refreshInterval;
-    const batch = new Batch<unknown, Secret>((refs, together) => first.held.session.read(refs, together));
-    const outcomes = sources.map(async (source): Promise<ReadOutcome> => {
+    const failed = (thrown: unknown): ReadOutcome => ({
+      error: failureOf(thrown, signal, connection),
+      ofSession: false,
+    });
+    const places = await Promise.all(
+      sources.map(async (source): Promise<Placed | ReadOutcome> => {
+        try {
+          const placed = { source, connection, caller, ref: this.#refOf(connection, source), interval, ...first };
+          return first.held.scope === 'serviceAccount' ? await this.#placeShared(placed, signal) : placed;
+        } catch (thrown) {
+          return failed(thrown);
+        }
+      }),
+    );
+    const batches = new Map<Held, Batch<unknown, Secret>>();
+    const outcomes = places.map(async (placed): Promise<ReadOutcome> => {
+      if (!('held' in placed)) return placed;
       try {
-        const ref = this.#refOf(connection, source);
-        const placed = { source, connection, caller, ref, interval, ...first };
-        const result = shared ? await this.#readShared(placed, signal) : await this.#readPlaced(placed, batch, signal);
-        return { secret: result.secret, number: result.number, address: source.address, from: result.from };
+        const { secret, number, from } = await this.#read(placed, batchOf(batches, placed.held), signal);
+        return { secret, number, address: placed.source.address, from };
       } catch (thrown) {
-        return { error: failureOf(thrown, signal, connection), ofSession: false };
+        return failed(thrown);
       }
     });
-    batch.start();
-    return outcomes;
+    for (const batch of batches.values()) batch.start();
+    return await Promise.all(outcomes);
   }
 
   #refOf({ backend }: Connection, source: Source): unknown {
@@ -107,28 +119,23 @@ export class Reads {
     return ref;
   }
 
-  /** Through the session of the ServiceAccount what all its pods may have, through the pod's own what only it may. */
-  async #readShared(placed: Placed, signal: AbortSignal): Promise<ReadResult> {
+  /** To the session of the ServiceAccount what all its pods may have, to the pod's own what only it may. */
+  async #placeShared(placed: Placed, signal: AbortSignal): Promise<Placed> {
     const { held, connection, source, caller } = placed;
-    const known = this.#fromMemory(placed);
-    if (known !== undefined) return known;
-    if (await held.session.isShareable(placed.ref, signal)) return await this.#readPlaced(placed, undefined, signal);
+    if (this.#fromMemory(placed) !== undefined || (await held.session.isShareable(placed.ref, signal))) return placed;
     try {
-      const own = await this.#options.sessions.get({ connection, source, caller, ownOnly: true }, signal);
-      return await this.#readPlaced({ ...placed, ...own }, undefined, signal);
+      return {
+        ...placed,
+        ...(await this.#options.sessions.get({ connection, source, caller, ownOnly: true }, signal)),
+      };
     } catch (thrown) {
       // A backend that is away does not say what may be shared either; what was shared before is known to be.
-      const stale = this.#stale(placed, toKeymountError(thrown));
-      if (stale === undefined) throw thrown;
-      return stale;
+      if (this.#stale(placed, toKeymountError(thrown)) === undefined) throw thrown;
+      return placed;
     }
   }
 
-  async #readPlaced(
-    given: Placed,
-    batch: Batch<unknown, Secret> | undefined,
-    signal: AbortSignal,
-  ): Promise<ReadResult> {
+  async #read(given: Placed, batch: Batch<unknown, Secret> | undefined, signal: AbortSignal): Promise<ReadResult> {
     const placed = this.#options.keeper.isEnding(given.held, given.caller.volume)
       ? await this.#renewSession(given, signal)
       : given;
@@ -210,8 +217,17 @@ export class Reads {
       throw error;
     }
     const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
-    return await this.#readPlaced({ ...placed, held: renewed, fresh: true }, undefined, signal);
+    return await this.#read({ ...placed, held: renewed, fresh: true }, undefined, signal);
   }
+}
+
+function batchOf(batches: Map<Held, Batch<unknown, Secret>>, held: Held): Batch<unknown, Secret> {
+  let batch = batches.get(held);
+  if (batch === undefined) {
+    batch = new Batch((refs, together) => held.session.read(refs, together));
+    batches.set(held, batch);
+  }
+  return batch;
 }
 
 /** Class authors choose what is asked for, so the oldest refusals go; one that is forgotten costs a login. */

@@ -159,7 +159,8 @@ export class Sessions {
       token: async (wanted, signal, orFor = []) => {
         const sent = [wanted, ...orFor].map((name) => caller.tokens.get(name)).find((token) => token !== undefined);
         if (sent !== undefined) return sent;
-        if (podTokens === undefined) throw tokenMissing(wanted, sentAudiences(caller));
+        const only = connection.backend.onlySentTokens?.(connection.settings) === true;
+        if (podTokens === undefined || only) throw tokenMissing(wanted, sentAudiences(caller));
         // Like the Go Vault provider: without an audience in the class, the API server's own is asked for.
         const request = audience ?? (connection.backend.tokenAudience === undefined ? undefined : wanted);
         return await podTokens.get(caller.identity, { driver: wanted, request }, signal);

@@ -1,7 +1,17 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The pages that people read, as `docs/class.md`. */
+export const pages: readonly string[] = [
+  'README.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(`${repository}/docs`)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 
 /** A fenced block of a page. */
 export interface Block {
@@ -11,7 +21,7 @@ export interface Block {
   readonly line: number;
   /** First word after the fence: `yaml`. */
   readonly language: string;
-  /** What else stands there as `name=value`: `error=no-data`. Readers do not see it. */
+  /** What else stands there as `name=value` or `name`: `error=no-data`. Readers do not see it. */
   readonly marks: Readonly<Record<string, string>>;
   readonly text: string;
 }
@@ -21,7 +31,7 @@ export function blocksOf(page: string, text = readPage(page)): Block[] {
   const blocks: Block[] = [];
   let open: { line: number; info: string; lines: string[] } | undefined;
   text.split('\n').forEach((line, index) => {
-    const fence = /^```(.*)$/.exec(line);
+    const fence = /^ {0,3}```(.*)$/.exec(line);
     if (fence === null) open?.lines.push(line);
     else if (open === undefined) open = { line: index + 1, info: (fence[1] ?? '').trim(), lines: [] };
     else {
@@ -68,6 +78,6 @@ export function codesOf(cell: string): string[] {
 
 function parseInfo(info: string): Pick<Block, 'language' | 'marks'> {
   const [language = '', ...words] = info.split(/\s+/);
-  const marks = Object.fromEntries(words.map((word) => word.split('=', 2) as [string, string]));
+  const marks = Object.fromEntries(words.map((word) => [word.split('=', 1)[0] ?? '', word.split('=', 2)[1] ?? '']));
   return { language, marks };
 }

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { KubeConfig } from '../../provider/kube/config.ts';
 import { parseAddress } from '../../provider/net/address.ts';
 import { answerKubeCall, type KubeFailure, type KubeObjects } from './kube-objects.ts';
-import { createPodFeed, type PodFeed } from './kube-pods.ts';
+import { PodFeed } from './kube-pods.ts';
 import { createTokenIssuer, type TokenIssuer } from './pod-token.ts';
 
 /** What happens to a call instead of its answer. `hang`: none ever comes; `reset`: the connection breaks; a text: that body, 200. */
@@ -50,9 +50,8 @@ export async function startKubeApi(): Promise<KubeApiServer> {
   let accepted = 0;
   const sockets = new Set<Duplex>();
   const pods: KubeObjects['pods'] = new Map();
-  const { feed: podFeed, answer: answerPods } = createPodFeed(pods);
   const server = createServer(certificate, (request, response) => {
-    void serve(api, answerPods, request, response);
+    void serve(api, request, response);
   });
   server.on('connection', (socket) => {
     accepted++;
@@ -80,7 +79,7 @@ export async function startKubeApi(): Promise<KubeApiServer> {
     calls: [],
     secrets: new Map(),
     pods,
-    podFeed,
+    podFeed: new PodFeed(pods),
     serviceAccounts: new Map(),
     nodes: new Map(),
     events: [],
@@ -130,12 +129,7 @@ export function writeKubeconfig(api: KubeApiServer, folder: string): string {
   return file;
 }
 
-async function serve(
-  api: KubeApiServer,
-  answerPods: (url: URL, response: ServerResponse) => void,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function serve(api: KubeApiServer, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const call = `${request.method} ${request.url}`;
   api.calls.push(call);
   const chunks: Buffer[] = [];
@@ -153,7 +147,7 @@ async function serve(
   const known = request.headers.authorization === `Bearer ${api.token}`;
   const url = new URL(request.url ?? '/', api.url);
   if (fault === undefined && known && request.method === 'GET' && url.pathname === '/api/v1/pods') {
-    answerPods(url, response);
+    api.podFeed.answer(url, response);
     return;
   }
   const body = Buffer.concat(chunks).toString('utf8');

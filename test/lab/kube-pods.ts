@@ -8,35 +8,6 @@ export interface PodPlace {
   annotations?: Record<string, string>;
 }
 
-/**
- * The pods of a cluster as lists and watches show them (Kubernetes API reference v1.34: list, watch, bookmarks, `410 Gone`), and
- * all that can go wrong with them.
- */
-export interface PodFeed {
-  /** The pod is there from now on; again: it changed. */
-  add(pod: Pod, place?: PodPlace): void;
-  /** Deleted, or finished: for the selection of unfinished pods that is the same. */
-  remove(pod: Pod): void;
-  bookmark(): void;
-  /** Versions up to now are forgotten: who goes on from one is answered 410, at once or, where it runs, in the watch. */
-  forgetHistory(): void;
-  /** Breaks the connections of all watches. */
-  cut(): void;
-  /** Ends all watches as their timeout does. */
-  endWatches(): void;
-  /** Sends these bytes to all watches. */
-  send(text: string): void;
-  /** Watches that run. */
-  readonly watches: number;
-  /** Events are kept back while it is true, and lost to watches of that time, as of a connection that died silently. */
-  silent: boolean;
-  /** Whole pods instead of metadata, as from a server that knows no PartialObjectMetadata. */
-  wholePods: boolean;
-  /** Makes lists wrong: applied to each list's body. */
-  distort: (list: PodListBody) => unknown;
-  readonly version: number;
-}
-
 export interface PodListBody {
   kind: string;
   apiVersion: string;
@@ -50,128 +21,152 @@ interface Stored {
   version: number;
 }
 
+interface Change extends Stored {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+}
+
 interface Watch {
   node: string;
   response: ServerResponse;
 }
 
-export function createPodFeed(pods: Map<string, Pod>) {
-  const stored = new Map<string, Stored>();
-  const history: { version: number; node: string; type: string; entry: Stored }[] = [];
-  const snapshots = new Map<string, { version: number; left: Stored[] }>();
-  const watches = new Set<Watch>();
-  let version = 100;
-  let oldest = 0;
+/**
+ * The pods of a cluster as lists and watches show them (Kubernetes API reference v1.34: list, watch, bookmarks, `410 Gone`), and
+ * what can go wrong with them.
+ */
+export class PodFeed {
+  /** While true events are lost to the watches that run, as on a connection that died without a word. */
+  silent = false;
+  /** Whole pods instead of metadata, as from a server that knows no PartialObjectMetadata. */
+  wholePods = false;
+  /** Makes lists wrong: applied to the body of each. */
+  distort: (list: PodListBody) => unknown = (list) => list;
+  #version = 100;
+  /** Of the oldest version from which a watch can go on. */
+  #oldest = 0;
+  readonly #byName: Map<string, Pod>;
+  readonly #stored = new Map<string, Stored>();
+  readonly #history: Change[] = [];
+  readonly #snapshots = new Map<string, { version: number; left: Stored[] }>();
+  readonly #watches = new Set<Watch>();
 
-  function happen(type: string, entry: Stored): void {
-    const event = { version: ++version, node: nodeOf(entry), type, entry: { ...entry, version } };
-    history.push(event);
-    for (const watch of watches) if (watch.node === event.node && !feed.silent) write(watch, event);
+  /** `byName` is kept up to date; keys are `namespace/name`. */
+  constructor(byName: Map<string, Pod>) {
+    this.#byName = byName;
   }
 
-  const line = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`;
-  const write = (watch: Watch, event: { type: string; entry: Stored }) =>
-    watch.response.write(line(event.type, podObject(event.entry, feed.wholePods)));
-
-  const feed: PodFeed = {
-    add(pod, place = {}) {
-      const known = stored.get(pod.uid);
-      const entry = { pod, place, version };
-      stored.set(pod.uid, entry);
-      pods.set(`${pod.namespace}/${pod.name}`, pod);
-      happen(known === undefined ? 'ADDED' : 'MODIFIED', entry);
-    },
-    remove(pod) {
-      const entry = stored.get(pod.uid);
-      if (entry === undefined) throw new Error(`there is no pod ${pod.name}`);
-      stored.delete(pod.uid);
-      if (pods.get(`${pod.namespace}/${pod.name}`)?.uid === pod.uid) pods.delete(`${pod.namespace}/${pod.name}`);
-      happen('DELETED', entry);
-    },
-    bookmark() {
-      const object = { kind: 'Pod', apiVersion: 'v1', metadata: { resourceVersion: String(++version) } };
-      for (const { response } of watches) response.write(line('BOOKMARK', object));
-    },
-    forgetHistory() {
-      oldest = ++version;
-      history.length = 0;
-      snapshots.clear();
-      for (const { response } of watches) response.end(line('ERROR', gone));
-    },
-    cut() {
-      for (const { response } of watches) response.destroy();
-    },
-    endWatches() {
-      for (const { response } of watches) response.end();
-    },
-    send(text) {
-      for (const { response } of watches) response.write(text);
-    },
-    get watches() {
-      return watches.size;
-    },
-    silent: false,
-    wholePods: false,
-    distort: (list) => list,
-    get version() {
-      return version;
-    },
-  };
-
-  function list(node: string, limit: number, token: string | null): { status: number; body: unknown } {
-    const snapshot = token === null ? undefined : snapshots.get(token);
-    if (token !== null && snapshot === undefined) return { status: 410, body: gone };
-    const at = snapshot?.version ?? version;
-    const all = snapshot?.left ?? [...stored.values()].filter((entry) => nodeOf(entry) === node);
-    const page = limit > 0 ? all.slice(0, limit) : all;
-    const left = all.slice(page.length);
-    const next = left.length === 0 ? undefined : `from-${left[0]?.pod.uid}-${at}`;
-    if (next !== undefined) snapshots.set(next, { version: at, left });
-    const more = next === undefined ? {} : { continue: next, remainingItemCount: left.length };
-    const body: PodListBody = {
-      kind: feed.wholePods ? 'PodList' : 'PartialObjectMetadataList',
-      apiVersion: feed.wholePods ? 'v1' : 'meta.k8s.io/v1',
-      metadata: { resourceVersion: String(at), ...more },
-      items: page.map((entry) => podObject(entry, feed.wholePods)),
-    };
-    return { status: 200, body: feed.distort(body) };
+  get watches(): number {
+    return this.#watches.size;
   }
 
-  function watch(node: string, from: number, response: ServerResponse): void {
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.flushHeaders();
-    if (from < oldest) {
-      response.end(line('ERROR', gone));
+  /** The pod is there from now on; again: it changed. */
+  add(pod: Pod, place: PodPlace = {}): void {
+    const type = this.#stored.has(pod.uid) ? 'MODIFIED' : 'ADDED';
+    const stored = { pod, place, version: ++this.#version };
+    this.#stored.set(pod.uid, stored);
+    this.#byName.set(nameOf(pod), pod);
+    this.#happen({ ...stored, type });
+  }
+
+  /** Deleted, or finished: for the selection of unfinished pods that is the same. */
+  remove(pod: Pod): void {
+    const stored = this.#stored.get(pod.uid);
+    if (stored === undefined) throw new Error(`there is no pod ${pod.name}`);
+    this.#stored.delete(pod.uid);
+    if (this.#byName.get(nameOf(pod))?.uid === pod.uid) this.#byName.delete(nameOf(pod));
+    this.#happen({ ...stored, version: ++this.#version, type: 'DELETED' });
+  }
+
+  /** All pods are gone, and nobody is told. */
+  clear(): void {
+    this.#stored.clear();
+    this.#byName.clear();
+    this.forgetHistory();
+  }
+
+  bookmark(): void {
+    const object = { kind: 'Pod', apiVersion: 'v1', metadata: { resourceVersion: String(++this.#version) } };
+    this.send(eventLine('BOOKMARK', object));
+  }
+
+  /** Who goes on from a version up to now is answered 410; a watch that runs ends with it. */
+  forgetHistory(): void {
+    this.#oldest = ++this.#version;
+    this.#history.length = 0;
+    this.#snapshots.clear();
+    for (const { response } of this.#watches) response.end(eventLine('ERROR', gone));
+  }
+
+  /** Breaks the connections of all watches. */
+  cut(): void {
+    for (const { response } of this.#watches) response.destroy();
+  }
+
+  /** Ends all watches as their timeout does. */
+  endWatches(): void {
+    for (const { response } of this.#watches) response.end();
+  }
+
+  /** Sends these bytes to all watches. */
+  send(text: string): void {
+    for (const { response } of this.#watches) response.write(text);
+  }
+
+  /** Answers `GET /api/v1/pods` with its query. */
+  answer(url: URL, response: ServerResponse): void {
+    const query = url.searchParams;
+    const node = selectedNode(query.get('fieldSelector') ?? '');
+    if (query.get('watch') === '1') {
+      this.#watch(node, Number(query.get('resourceVersion')), response);
       return;
     }
-    const one = { node, response };
-    watches.add(one);
-    response.once('close', () => watches.delete(one));
-    for (const event of history) if (event.version > from && event.node === node) write(one, event);
+    if (query.has('resourceVersion')) throw new Error('this list may be answered from a cache that lags behind');
+    const { status, body } = this.#list(node, Number(query.get('limit') ?? 0), query.get('continue'));
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
   }
 
-  return { feed, answer: (url: URL, response: ServerResponse) => answer(url, response, list, watch) };
-}
-
-function answer(
-  url: URL,
-  response: ServerResponse,
-  list: (node: string, limit: number, token: string | null) => { status: number; body: unknown },
-  watch: (node: string, from: number, response: ServerResponse) => void,
-): void {
-  const query = url.searchParams;
-  const [, node] =
-    /^spec\.nodeName=([^,]+),status\.phase!=Succeeded,status\.phase!=Failed$/.exec(query.get('fieldSelector') ?? '') ??
-    [];
-  if (node === undefined) throw new Error(`not the selection of unfinished pods of a node: ${url.search}`);
-  if (query.get('watch') === '1') {
-    watch(node, Number(query.get('resourceVersion')), response);
-    return;
+  #happen(change: Change): void {
+    this.#history.push(change);
+    if (this.silent) return;
+    for (const watch of this.#watches) if (watch.node === nodeOf(change)) this.#tell(watch, change);
   }
-  if (query.has('resourceVersion')) throw new Error('this list may be answered from a cache that lags behind');
-  const { status, body } = list(node, Number(query.get('limit') ?? 0), query.get('continue'));
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(typeof body === 'string' ? body : JSON.stringify(body));
+
+  #tell({ response }: Watch, change: Change): void {
+    response.write(eventLine(change.type, podObject(change, this.wholePods)));
+  }
+
+  #list(node: string, limit: number, token: string | null): { status: number; body: unknown } {
+    const snapshot = token === null ? undefined : this.#snapshots.get(token);
+    if (token !== null && snapshot === undefined) return { status: 410, body: gone };
+    const version = snapshot?.version ?? this.#version;
+    const all = snapshot?.left ?? [...this.#stored.values()].filter((stored) => nodeOf(stored) === node);
+    const page = limit > 0 ? all.slice(0, limit) : all;
+    const left = all.slice(page.length);
+    const next = left.length === 0 ? undefined : `${version}/${left.length}`;
+    if (next !== undefined) this.#snapshots.set(next, { version, left });
+    const more = next === undefined ? {} : { continue: next, remainingItemCount: left.length };
+    const body = {
+      kind: this.wholePods ? 'PodList' : 'PartialObjectMetadataList',
+      apiVersion: this.wholePods ? 'v1' : 'meta.k8s.io/v1',
+      metadata: { resourceVersion: String(version), ...more },
+      items: page.map((stored) => podObject(stored, this.wholePods)),
+    };
+    return { status: 200, body: this.distort(body) };
+  }
+
+  #watch(node: string, from: number, response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.flushHeaders();
+    if (from < this.#oldest) {
+      response.end(eventLine('ERROR', gone));
+      return;
+    }
+    const watch = { node, response };
+    this.#watches.add(watch);
+    response.once('close', () => this.#watches.delete(watch));
+    for (const change of this.#history) if (change.version > from && nodeOf(change) === node) this.#tell(watch, change);
+  }
 }
 
 const gone = {
@@ -183,6 +178,20 @@ const gone = {
   reason: 'Expired',
   code: 410,
 };
+
+function selectedNode(selector: string): string {
+  const [, node] = /^spec\.nodeName=([^,]+),status\.phase!=Succeeded,status\.phase!=Failed$/.exec(selector) ?? [];
+  if (node === undefined) throw new Error(`not the selection of a node's unfinished pods: ${selector}`);
+  return node;
+}
+
+function eventLine(type: string, object: object): string {
+  return `${JSON.stringify({ type, object })}\n`;
+}
+
+function nameOf({ namespace, name }: Pod): string {
+  return `${namespace}/${name}`;
+}
 
 function nodeOf({ place }: Stored): string {
   return place.node ?? 'node-1';

@@ -50,7 +50,10 @@ export async function createSecretsManager(): Promise<SecretsManager> {
       if (thrown instanceof Refused && options.refusal !== undefined) return { refusal: options.refusal };
       if (thrown instanceof KeymountError) throw thrown;
       // What the SDK throws may quote the answer.
-      throw new KeymountError('backend-reply-invalid', `the answer of ${call.address.text} is not one of Secrets Manager`);
+      throw new KeymountError(
+        'backend-reply-invalid',
+        `the answer of ${call.address.text} is not one of Secrets Manager`,
+      );
     }
   }
   return {

@@ -14,7 +14,10 @@ const longest = 400;
 
 /** The fault in a reply: JSON of the JSON protocols, XML of STS, or the text of the Pod Identity agent. */
 export function faultOf({ headers, body }: Reply): Fault {
-  const text = body.subarray(0, 64 * 1024).toString('utf8').trim();
+  const text = body
+    .subarray(0, 64 * 1024)
+    .toString('utf8')
+    .trim();
   const json = jsonOf(text);
   const header = headers['x-amzn-errortype'];
   if (json !== undefined) {
@@ -27,10 +30,13 @@ export function faultOf({ headers, body }: Reply): Fault {
   return { code: typeof header === 'string' ? nameOf(header) : '', message: '' };
 }
 
-/** The text of an XML element without elements in it. */
+/** The text of the first XML element of a name, if it has no elements in it. */
 export function elementOf(xml: string, name: string): string | undefined {
-  const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  return found?.replace(/&(lt|gt|amp|quot|apos);/g, (_all, entity: string) => entities[entity] ?? '');
+  const start = xml.indexOf(`<${name}>`);
+  const end = xml.indexOf('<', start + 1);
+  if (start === -1 || !xml.startsWith(`</${name}>`, end)) return undefined;
+  const text = xml.slice(start + name.length + 2, end);
+  return text.replace(/&(lt|gt|amp|quot|apos);/g, (_all, entity: string) => entities[entity] ?? '');
 }
 
 const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
@@ -57,15 +63,13 @@ export function isThrottling(code: string): boolean {
   return throttling.has(code);
 }
 
-const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
-
 /** One line without what is new in every answer: equal failures must give equal texts. */
 export function tidy(text: string): string {
   const line = text
     .toWellFormed()
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
     .replace(/[\u0000-\u001f\u007f\s]+/g, ' ')
-    .replace(new RegExp(`(?:request ?id:? ?${uuid}|\\[${uuid}\\]):? ?`, 'gi'), '')
+    .replace(/(?:request ?id:? ?|\[)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\]?:? ?/gi, '')
     .trim();
   return line.length <= longest ? line : `${line.slice(0, longest)}…`;
 }

@@ -78,8 +78,10 @@ export function matchParameters(asked: readonly string[], { found }: Parameters)
   const matched = new Map<string, Parameter>();
   for (const request of requests) {
     const rivals = requests.filter(({ base }) => base === request.base).length;
-    const own = found.filter((parameter) => isNamed(parameter, request.base));
-    const fitting = own.filter((parameter) => fits(parameter, request.selector, rivals));
+    const exact = found.filter(({ name, arn }) => name === request.base || arn === request.base);
+    const own = exact.length > 0 ? exact : found.filter((parameter) => isSame(parameter, request.base));
+    const tells = own.some(({ selector }) => selector !== undefined && selector !== '');
+    const fitting = own.filter((parameter) => fits(parameter, request.selector, rivals, tells));
     const [only] = fitting;
     if (only !== undefined && fitting.every(({ version, value }) => version === only.version && value === only.value)) {
       matched.set(request.text, only);
@@ -101,22 +103,19 @@ function splitSelector(text: string): Asked {
   return { text, base: parts.slice(0, length).join(':'), selector };
 }
 
-function isNamed({ name, arn }: Parameter, base: string): boolean {
-  return name === base || (isArn(base) ? arn === base || name === pathOf(base) || `/${name}` === pathOf(base) : isResource(arn, base));
+/** `/app/db` of a name or an ARN. */
+function pathOf(text: string): string {
+  const name = isArn(text) ? (parseArn(text)?.resource.replace(/^parameter/, '') ?? '') : text;
+  return name.startsWith('/') ? name : `/${name}`;
 }
 
-/** `parameter/app/db` of an ARN as `/app/db`. */
-function pathOf(arn: string): string | undefined {
-  return parseArn(arn)?.resource.replace(/^parameter/, '');
+function isSame({ name, arn }: Parameter, base: string): boolean {
+  return pathOf(base) === pathOf(arn === '' || isArn(base) ? name : arn);
 }
 
-function isResource(arn: string, base: string): boolean {
-  const path = pathOf(arn);
-  return path !== undefined && path === (base.startsWith('/') ? base : `/${base}`);
-}
-
-function fits({ selector, version }: Parameter, wanted: string | undefined, rivals: number): boolean {
+function fits({ selector, version }: Parameter, wanted: string | undefined, rivals: number, tells: boolean): boolean {
   if (selector !== undefined && selector !== '') return selector === `:${wanted}`;
   if (rivals === 1) return true;
-  return wanted !== undefined && /^\d+$/.test(wanted) && version === wanted;
+  if (wanted === undefined) return tells;
+  return /^\d+$/.test(wanted) && version === wanted;
 }

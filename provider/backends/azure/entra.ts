@@ -52,7 +52,11 @@ export async function requestToken(
   const message = {
     method: 'POST',
     path,
-    headers: { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json', 'User-Agent': 'keymount' },
+    headers: {
+      'Content-Type': 'application/x-www-form-urlencoded',
+      Accept: 'application/json',
+      'User-Agent': 'keymount',
+    },
     body: form.toString(),
   };
   const started = now();
@@ -97,7 +101,8 @@ function hintOf(reason: string, { account, clientId, tenant, credential }: Token
   if (/AADSTS(?:700211|700212|700213|70021)\b/.test(reason)) {
     return `the identity needs a federated credential for the issuer of this cluster, the subject system:serviceaccount:${account.replace('/', ':')} and the audience of the token`;
   }
-  if (/AADSTS(?:700016|7000229)\b/.test(reason)) return `check that ${clientId} is a client id, and of tenant ${tenant}`;
+  if (/AADSTS(?:700016|7000229)\b/.test(reason))
+    return `check that ${clientId} is a client id, and of tenant ${tenant}`;
   if (/AADSTS9000\d+\b/.test(reason)) return `check the tenant ${tenant}`;
   if (/AADSTS700024\b/.test(reason)) return 'check the clocks of the nodes';
   return 'secret' in credential ? 'check clientid and clientsecret of the Secret of nodePublishSecretRef' : undefined;

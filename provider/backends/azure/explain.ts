@@ -3,7 +3,7 @@ import type { Reply } from '../../net/request.ts';
 import { retryAfter } from '../../net/retry.ts';
 import { type Who, whoText } from './authority.ts';
 import { codesOf, reasonOf } from './reason.ts';
-import { type AzureRef, type Collection, kindOf } from './ref.ts';
+import { type AzureRef, type Collection, describeRef, kindOf } from './ref.ts';
 
 export interface ReadQuestion {
   readonly ref: AzureRef;
@@ -61,16 +61,7 @@ export function explainServer(
   if (status >= 300 && status < 400) {
     return new KeymountError('backend-redirect', `will not follow the redirect of ${server}`, { reason });
   }
-  return status >= 500
-    ? new KeymountError('backend-unreachable', `${server} failed, ${doing}`, { reason })
-    : undefined;
-}
-
-/** `secret license`, `version 1f30… of key signing`. */
-export function describeRef({ collection, name, version, back }: AzureRef): string {
-  const object = `${kindOf(collection)} ${name}`;
-  const of = version === undefined ? object : `version ${version} of ${object}`;
-  return back === 0 ? of : `version ${back} before ${version === undefined ? `the newest of ${object}` : of}`;
+  return status >= 500 ? new KeymountError('backend-unreachable', `${server} failed, ${doing}`, { reason }) : undefined;
 }
 
 const roles: Readonly<Record<Collection, string>> = {

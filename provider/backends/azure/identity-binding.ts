@@ -23,7 +23,10 @@ export class TokenProxies {
   }
 
   /** Throws `login-failed` where the name of the cluster cannot be found. */
-  async locate({ address, sniName, ca }: TokenProxy, signal: AbortSignal): Promise<{ address: Address; tls: TlsSettings }> {
+  async locate(
+    { address, sniName, ca }: TokenProxy,
+    signal: AbortSignal,
+  ): Promise<{ address: Address; tls: TlsSettings }> {
     const file = ca !== undefined && (await exists(ca)) ? { path: ca } : undefined;
     if (address.scheme !== 'https') return { address, tls: { skipVerify: false } };
     const serverName = sniName ?? (await this.#nameOf(address, file?.path, signal));

@@ -37,6 +37,7 @@ export async function prepareLogin(
   parts: LoginParts,
   signal: AbortSignal,
 ): Promise<LoggedIn> {
+  checkPod(login);
   const cloud = await resolveCloud(connection.cloud);
   const { auth } = connection;
   if (auth.method === 'managed-identity') return withManagedIdentity(auth, connection, cloud, parts);
@@ -57,7 +58,9 @@ export async function prepareLogin(
     ? JSON.stringify([identity.namespace, identity.serviceAccount, identity.serviceAccountUid])
     : hashOf(assertion);
   const via =
-    auth.method === 'identity-binding' ? { ...(await parts.proxies.locate(auth.proxy, signal)), near: true } : undefined;
+    auth.method === 'identity-binding'
+      ? { ...(await parts.proxies.locate(auth.proxy, signal)), near: true }
+      : undefined;
   return withEntra(
     { method: 'workload identity', clientId, tenant, proof, credential: { assertion }, via },
     identity.proven ? identity.serviceAccountUid : undefined,
@@ -89,6 +92,15 @@ export async function prepareLogin(
       forget: (resource) => parts.tokens.forget(keyOf(resource)),
     };
   }
+}
+
+/** The Go provider wants to know who asks, whatever the identity is. */
+function checkPod({ identity }: Login): void {
+  const missing = identity.pod === '' ? 'name' : identity.namespace === '' ? 'namespace' : undefined;
+  if (missing === undefined) return;
+  throw new KeymountError('request-malformed', `pod ${missing} is not provided`, {
+    hint: 'the CSIDriver needs podInfoOnMount: true',
+  });
 }
 
 interface EntraAccount {

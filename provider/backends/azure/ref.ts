@@ -39,3 +39,10 @@ export function parseAzureRef({ address, version, request, at }: Source): AzureR
 export function kindOf(collection: Collection): string {
   return collection.slice(0, -1);
 }
+
+/** `secret license`, `version 1f30… of key signing`. */
+export function describeRef({ collection, name, version, back }: AzureRef): string {
+  const object = `${kindOf(collection)} ${name}`;
+  const of = version === undefined ? object : `version ${version} of ${object}`;
+  return back === 0 ? of : `version ${back} before ${version === undefined ? `the newest of ${object}` : of}`;
+}

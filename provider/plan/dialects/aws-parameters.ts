@@ -76,10 +76,7 @@ function inlineAccess(
     if (value !== '') settings[name] = value;
   }
   checkRole(settings, problems);
-  return {
-    connection: { kind: 'inline', backend: 'aws', profile: 'aws', settings },
-    audience: podIdentity ? 'pods.eks.amazonaws.com' : 'sts.amazonaws.com',
-  };
+  return { connection: { kind: 'inline', backend: 'aws', profile: 'aws', settings } };
 }
 
 /** The limits are those of sts:AssumeRole (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html). */

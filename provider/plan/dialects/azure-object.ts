@@ -5,7 +5,6 @@ import {
   type Freshness,
   laterKeys,
   readDecode,
-  readEncoding,
   readFreshness,
   readJmesPath,
   readMode,

@@ -106,8 +106,13 @@ function checkVault(parameters: Parameters, vault: string | undefined, problems:
         : `is missing; it is spelled keyvaultName, not ${wrong}`,
     );
   } else if (vault.length < 3 || vault.length > 24) {
-    problems.error(at, `Invalid vault name: ${shown(vault)}, must be between 3 and 24 chars`);
+    problems.error(at, `Invalid vault name: ${quoted(vault)}, must be between 3 and 24 chars`);
   } else if (!/^[-a-zA-Z0-9]+$/.test(vault)) {
-    problems.error(at, `Invalid vault name: ${shown(vault)}, must match [-a-zA-Z0-9]{3,24}`);
+    problems.error(at, `Invalid vault name: ${quoted(vault)}, must match [-a-zA-Z0-9]{3,24}`);
   }
+}
+
+/** A name is no secret, and whoever made a mistake in it looks for it. */
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 60));
 }

@@ -52,6 +52,9 @@ export function parseKeymountClass(parameters: Parameters): Plan {
   const known = ['connection', 'role', 'audience', 'objects', ...freshnessParameters];
   checkParameterNames(parameters, known, { roleName: 'role', secrets: 'objects' }, problems);
   const ofClass = readClassFreshness(parameters, problems);
+  const address = ['address', 'vaultAddress'].find((name) => parameters.has(name));
+  if (address !== undefined)
+    problems.error({ path: `parameters.${address}` }, 'belongs to the connection, which the admin sets');
   for (const fields of readObjects(parameters.get('objects'), 'file', objectFields, problems)) {
     const path = fields.text('file') ?? '';
     if (path === '') fields.error('file', 'is missing; it names the file');
