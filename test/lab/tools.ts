@@ -15,7 +15,9 @@ const places = {
   drivermount: 'bin/drivermount',
   drongo: 'bin/drongo',
   fakekube: 'bin/fakekube',
+  ministack: 'bin/ministack',
   mintjwt: 'bin/mintjwt',
+  moto_server: 'bin/moto_server',
   mountbench: 'bin/mountbench',
   /** A Python that can `import watchdog`. */
   'python-watchdog': 'bin/python-watchdog',
