@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Code, KeymountError } from '../errors.ts';
 import type { DialectName, InlineSettings, Source } from '../plan/plan.ts';
 import type { Content } from '../render/select.ts';

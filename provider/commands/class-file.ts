@@ -1,5 +1,5 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KeymountError } from '../errors.ts';
 import { type DialectName, dialectNames } from '../plan/plan.ts';
 import { nearest } from '../util/nearest.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KeymountError } from '../errors.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import type { KubeConfig } from './config.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConfigFile } from './config-file.ts';
 import type { Problem } from './problem.ts';
 import { schemaProblems } from './schema-problems.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { didYouMean } from '../util/nearest.ts';
 import type { ConfigFile } from './config-file.ts';
 import type { Problem } from './problem.ts';

@@ -11,7 +11,9 @@ import { requires } from '../lab/tools.ts';
 import { clusterMetadata, issuer, pool, poolAudience } from './gcp-lab.ts';
 
 const names = ['db', 'stripe', 'license'];
-const secrets = names.map((name) => `- {resourceName: projects/shop-prod/secrets/${name}/versions/latest, path: ${name}}`);
+const secrets = names.map(
+  (name) => `- {resourceName: projects/shop-prod/secrets/${name}/versions/latest, path: ${name}}`,
+);
 const parameters = { secrets: secrets.join('\n') };
 
 describe('pods of one ServiceAccount on gcp.sock and gke.sock', requires('fakekube'), () => {
@@ -52,7 +54,10 @@ describe('pods of one ServiceAccount on gcp.sock and gke.sock', requires('fakeku
       const replies = await Promise.all(pods.map((pod) => mount(pod)));
       for (const reply of replies) {
         assert.ok('files' in reply, JSON.stringify(reply));
-        assert.deepEqual(reply.files.map(({ contents }) => contents.toString()), names.map((name) => `value of ${name}`));
+        assert.deepEqual(
+          reply.files.map(({ contents }) => contents.toString()),
+          names.map((name) => `value of ${name}`),
+        );
         assert.deepEqual(reply.versions[0], {
           id: 'projects/shop-prod/secrets/db/versions/latest',
           version: 'projects/shop-prod/secrets/db/versions/1',

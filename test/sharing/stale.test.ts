@@ -46,7 +46,7 @@ describe('while OpenBao cannot be asked', requires('bao', 'fakekube'), () => {
       assert.ok('code' in (await mount(never)));
       // To the pod that read it, and to others of its ServiceAccount.
       assert.deepEqual(texts(await mount(stale)), { password: 'old' });
-      assert.equal(await keymount.metric('keymount_reads_total{from="stale"}'), 1);
+      assert.equal(await keymount.metric('keymount_reads_total{origin="stale"}'), 1);
       lab.proxy.faults();
       await until(async () => 'files' in (await mount(never)));
     });

@@ -83,7 +83,7 @@ const settings: SecretsManagerClientConfig = {
         'Content-Type': request.headers['content-type'] ?? '',
         'X-Amz-Target': request.headers['x-amz-target'] ?? '',
       };
-      const body = Buffer.from(request.body).toString('utf8');
+      const body = new TextDecoder().decode(request.body);
       const reply = await transport({ ...where, service: 'secretsmanager', headers, body }, signal);
       if (reply.status !== 200) {
         options.refusal = reply;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Address, parseAddress } from '../../net/address.ts';
 import type { AwsService } from '../../plan/dialects/aws-address.ts';
 import { isAwsRegion, isProxyUrl } from '../../settings/address.ts';

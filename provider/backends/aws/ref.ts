@@ -23,7 +23,8 @@ export function parseAwsRef(source: Source, service: AwsService | undefined): Aw
     throw refuse('what stands behind the ? of the name is not known', 'a label is written as ?label=AWSPREVIOUS');
   }
   const { name, label, failoverName, failoverLabel } = address;
-  if (name === '') throw refuse('the name is empty');
+  const problem = problemOf(name, service !== undefined);
+  if (problem !== undefined) throw refuse(`the name ${problem}`);
   const arn = isArn(name) ? parseArn(name) : undefined;
   if (isArn(name) && arn === undefined) throw refuse(`${name} is not an ARN`);
   const known = [arn?.service, address.service, service].filter((each) => each !== undefined);
@@ -42,6 +43,19 @@ export function parseAwsRef(source: Source, service: AwsService | undefined): Aw
       ? undefined
       : { name: failoverName ?? name, label: failoverLabel ?? label };
   return { service: first, name, version: source.version, label, failover };
+}
+
+/** AWS takes names as they are. Those of a named connection are plain, so that its allow rules mean what they look like. */
+function problemOf(name: string, isNamed: boolean): string | undefined {
+  if (name === '') return 'is empty';
+  if (name.length > 2048) return 'is longer than 2048 characters';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (/[\u0000-\u001f\u007f]/.test(name)) return 'must not contain control characters';
+  const elements = name.replace(/^\//, '').split('/');
+  if (isNamed && elements.some((element) => element === '' || element === '.' || element === '..')) {
+    return "must not contain '//', '.' or '..' elements";
+  }
+  return undefined;
 }
 
 /** What to ask for in a region. An ARN of the other region stands for the replica, which differs from it in the region alone. */

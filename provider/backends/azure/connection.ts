@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Address, parseAddress } from '../../net/address.ts';
 import type { TlsSettings } from '../../net/pool.ts';
 import { isProxyUrl } from '../../settings/address.ts';

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A named connection of `kind: file`, beside `kind` and `allow`. */
 export const fileConnection = z.strictObject({

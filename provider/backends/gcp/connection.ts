@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseAddress } from '../../net/address.ts';
 import { isProxyUrl } from '../../settings/address.ts';
 import type { AllowRule } from '../../settings/settings.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Address, parseAddress } from '../../net/address.ts';
 import { type AddressPattern, parseAddressPattern } from '../../net/address-pattern.ts';
 import type { TlsSettings } from '../../net/pool.ts';
