@@ -18,5 +18,5 @@ COPY --from=build /src/dist ./
 ENV NODE_ENV=production
 USER 65532:65532
 # V8 may be slower where it saves memory: a provider waits for the network, and there is one on every node.
-ENTRYPOINT ["/nodejs/bin/node", "--optimize-for-size", "--max-semi-space-size=1", "/app/keymount.cjs"]
+ENTRYPOINT ["/nodejs/bin/node", "--optimize-for-size", "--max-semi-space-size=1", "--v8-pool-size=1", "/app/keymount.cjs"]
 CMD ["serve"]

@@ -24,7 +24,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const programs: Record<Build, { program: string; nodeFlags: string[] }> = {
   sources: { program: 'provider/main.ts', nodeFlags: [] },
   // the flags of the Dockerfile
-  bundle: { program: 'dist/keymount.cjs', nodeFlags: ['--optimize-for-size', '--max-semi-space-size=1'] },
+  bundle: { program: 'dist/keymount.cjs', nodeFlags: ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=1'] },
 };
 
 /** A suite for each build. */
