@@ -17,13 +17,24 @@ export async function runStatus(
 ): Promise<number> {
   const answer = await askAdmin(socketDir, 'GET', '/status');
   if ('code' in answer) throw nobody(socketDir, answer.code);
-  const status = JSON.parse(answer.text) as Status;
+  const status = parse(answer.text);
+  if (status === undefined) throw nobody(socketDir, 'the answer is not that of a keymount');
   if (argv.includes('--json')) {
     print(JSON.stringify(status, undefined, 2));
     return 0;
   }
   for (const line of describe(status)) print(line);
   return 0;
+}
+
+/** undefined: whoever has the socket is no keymount. */
+function parse(text: string): Status | undefined {
+  try {
+    const status = JSON.parse(text) as Status;
+    return typeof status.version === 'string' ? status : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function describe({ version, uptime, mounts, sessions, secrets, reads, leases, servers }: Status): string[] {

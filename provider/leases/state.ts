@@ -55,31 +55,47 @@ export interface LeaseStateDeps {
 /** Bytes of one file. Far above what a pod's credentials take; larger ones are not read, so that a start is bounded. */
 const largest = 4 * 1024 * 1024;
 
-/** Throws `settings-invalid` where the directories cannot be made or the node key cannot be written. */
+/**
+ * Touches nothing before the first call, so that whoever must own the directory can take it in between. The first call of any kind
+ * makes directories and node key; it throws `settings-invalid` where it cannot, and the next tries again.
+ */
 export async function openLeaseState({ dir, randomBytes, report }: LeaseStateDeps): Promise<LeaseState> {
   const folder = path.join(dir, 'leases');
-  let sealer: Sealer;
-  try {
-    await makePrivate(folder);
-    const onReplaced = (file: string, reason: string) => report({ event: 'key-replaced', file, reason });
-    sealer = createSealer(await openNodeKey(path.join(dir, 'node-key'), randomBytes, onReplaced), randomBytes);
-  } catch (error) {
-    throw new KeymountError('settings-invalid', `the state directory ${dir} cannot be used`, {
-      reason: codeOf(error),
-      hint: 'it must be writable for the user that keymount runs as',
-    });
-  }
   const order = createWriteOrder();
   const fileOf = (name: string) => path.join(folder, name);
+  const open = async () => {
+    await makePrivate(folder);
+    const onReplaced = (file: string, reason: string) => report({ event: 'key-replaced', file, reason });
+    return createSealer(await openNodeKey(path.join(dir, 'node-key'), randomBytes, onReplaced), randomBytes);
+  };
+  let opened: Promise<Sealer> | undefined;
+  const sealer = () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw new KeymountError('settings-invalid', `the state directory ${dir} cannot be used`, {
+        reason: codeOf(error),
+        hint: 'it must be writable for the user that keymount runs as',
+      });
+    });
+    return opened;
+  };
   return {
-    load: () => loadAll(folder, sealer, report),
+    load: async () => loadAll(folder, await sealer(), report),
     save: async (key, record) => {
+      const bytes = toBytes(key, record);
       const name = nameOf(key);
-      const sealed = sealer.seal(name, toBytes(key, record));
+      const sealed = (await sealer()).seal(name, bytes);
       await order.run(name, () => writeWhole(fileOf(name), sealed));
     },
-    remove: (key) => order.run(nameOf(key), () => fs.rm(fileOf(nameOf(key)), { force: true })),
-    flush: () => order.idle(),
+    remove: async (key) => {
+      // In the order of the calls: a save before may still wait for the key.
+      await sealer();
+      await order.run(nameOf(key), () => fs.rm(fileOf(nameOf(key)), { force: true }));
+    },
+    flush: async () => {
+      await opened?.catch(() => {});
+      await order.idle();
+    },
   };
 }
 

@@ -20,12 +20,14 @@ export function toPem(label: string, der: Uint8Array): string {
 export function readPem(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
   const begin = '-----BEGIN ';
-  for (let at = text.indexOf(begin); at !== -1; at = text.indexOf(begin, at + 1)) {
+  let end = 0;
+  for (let at = text.indexOf(begin); at !== -1 && end !== -1; at = text.indexOf(begin, at + 1)) {
     const head = /^-----BEGIN ([A-Z0-9 ]{1,64})-----\s/.exec(text.slice(at, at + 100));
     if (head === null) continue;
     const [{ length }, label = ''] = head;
-    const end = text.indexOf(`-----END ${label}-----`, at);
-    if (end === -1) continue;
+    // Searched for once however many begin before it: the text may be long and made to be slow.
+    if (end <= at) end = text.indexOf('-----END ', at);
+    if (end === -1 || !text.startsWith(`-----END ${label}-----`, end)) continue;
     const body = withoutHeaders(text.slice(at + length, end)).replace(/\s+/g, '');
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(body) || body.length % 4 !== 0) continue;
     blocks.push({ label, der: Buffer.from(body, 'base64') });

@@ -57,7 +57,7 @@ export async function startAdmin({ socketDir, unique, status, handOver }: AdminO
 /** Milliseconds that another keymount gets to answer. */
 const patience = 15_000;
 
-/** Asks the keymount that serves now. The system's error code where none answers, and its answer's text. */
+/** Asks the keymount that serves now: its answer's text, or why there is none, as `ECONNREFUSED` or `HTTP 404`. */
 export function askAdmin(
   socketDir: string,
   method: 'GET' | 'POST',
@@ -69,7 +69,10 @@ export function askAdmin(
       (response: IncomingMessage) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => resolve({ text: Buffer.concat(chunks).toString() }));
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve({ text: Buffer.concat(chunks).toString() });
+          else resolve({ code: `HTTP ${response.statusCode}` });
+        });
         response.on('error', () => resolve({ code: 'ECONNRESET' }));
       },
     );

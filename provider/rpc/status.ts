@@ -7,5 +7,6 @@ import { failureText } from '../mount/failure.ts';
  * shows the code alone.
  */
 export function toStatus(error: KeymountError): Pick<ServiceError, 'code' | 'details'> {
-  return { code: statusNumber[error.status], details: failureText(error) };
+  // grpc-js throws on half a surrogate pair, and a class can have one: objectName: "\ud800".
+  return { code: statusNumber[error.status], details: failureText(error).toWellFormed() };
 }

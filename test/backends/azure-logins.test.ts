@@ -16,7 +16,7 @@ import {
   tenant,
   workload,
 } from './azure-lab.ts';
-import { errorOf, sourceOf } from './contract.ts';
+import { sourceOf } from './contract.ts';
 
 const annotated = (annotations: Record<string, string>): Partial<Login> => ({
   annotations: async () => new Map(Object.entries(annotations)),
@@ -25,7 +25,7 @@ const annotated = (annotations: Record<string, string>): Partial<Login> => ({
 describe('logins to Azure', () => {
   let lab: AzureLab;
   before(async () => {
-    lab = await startAzureLab('DNS:kubernetes,DNS:hcp-kubernetes.abc123.svc.cluster.local,IP:127.0.0.1,DNS:aq26a5shv5utasmmjeee9cs2gbvtug37ir2pi6lc9m2pq7vdoqso0.ests.aks');
+    lab = await startAzureLab('DNS:kubernetes,DNS:hcp-kubernetes.abc123.svc.cluster.local,IP:127.0.0.1,DNS:avogudkohgdatdl5h3uisa3it85na3oqte6ir8heubtqsv4hgo1qg.ests.aks');
     lab.vault.put('secrets/license', { fields: { value: 'v1' } });
   });
   beforeEach(() => {
@@ -145,6 +145,6 @@ describe('logins to Azure', () => {
     // sha256("identity-bindingabc123") in base32hex, which the certificate of this lab has as a name as well.
     const authority = 'https://login.invalid';
     assert.equal(await value(await lab.connect(podLogin(), { auth, authority })), 'v1');
-    assert.deepEqual(lab.serverNames, ['aq26a5shv5utasmmjeee9cs2gbvtug37ir2pi6lc9m2pq7vdoqso0.ests.aks']);
+    assert.deepEqual(lab.serverNames, ['avogudkohgdatdl5h3uisa3it85na3oqte6ir8heubtqsv4hgo1qg.ests.aks']);
   });
 });

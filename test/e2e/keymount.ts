@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { DialectName } from '../../provider/plan/plan.ts';
 import { type Child, startChild, untilReady } from '../lab/child-process.ts';
 import type { DriverRequest } from '../lab/driver-attributes.ts';
 import { freePort } from '../lab/free-port.ts';
@@ -12,7 +13,6 @@ import {
   openClient,
   type ProviderClient,
 } from '../lab/grpc-client.ts';
-import type { SocketName } from '../lab/keymount.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { Canaries, describeLeaks } from './canaries.ts';
 
@@ -24,7 +24,10 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const programs: Record<Build, { program: string; nodeFlags: string[] }> = {
   sources: { program: 'provider/main.ts', nodeFlags: [] },
   // the flags of the Dockerfile
-  bundle: { program: 'dist/keymount.cjs', nodeFlags: ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=1'] },
+  bundle: {
+    program: 'dist/keymount.cjs',
+    nodeFlags: ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=1'],
+  },
 };
 
 /** A suite for each build. */
@@ -80,10 +83,10 @@ export interface Keymount {
   /** `http://127.0.0.1:PORT` with health and metrics. */
   readonly http: string;
   /** The path of `<name>.sock`. */
-  socket(name: SocketName): string;
+  socket(name: DialectName): string;
   /** One Mount over a kept connection, as the driver has one. */
-  mount(name: SocketName, request: DriverRequest, options?: MountOptions): Promise<MountReply | MountFailure>;
-  client(name: SocketName): ProviderClient;
+  mount(name: DialectName, request: DriverRequest, options?: MountOptions): Promise<MountReply | MountFailure>;
+  client(name: DialectName): ProviderClient;
   /** Text of `/metrics` and the like. */
   get(path: string): Promise<{ status: number; body: string }>;
   /** A sample of `/metrics` by its name with its labels; undefined if there is none. */
@@ -104,9 +107,9 @@ export async function startKeymount(options: KeymountOptions = {}): Promise<Keym
   const flags = ['--socket-dir', socketFolder, '--state-dir', stateFolder, '--http', address];
   const child = await spawnKeymount(build, ['serve', ...flags, ...(options.args ?? [])], options);
   await untilReady(child, 'keymount', () => isReady(http));
-  const socket = (name: SocketName) => `${socketFolder}/${name}.sock`;
-  const clients = new Map<SocketName, ProviderClient>();
-  const client = (name: SocketName) => {
+  const socket = (name: DialectName) => `${socketFolder}/${name}.sock`;
+  const clients = new Map<DialectName, ProviderClient>();
+  const client = (name: DialectName) => {
     const known = clients.get(name) ?? collecting(openClient(socket(name)));
     clients.set(name, known);
     return known;
@@ -141,6 +144,13 @@ async function isReady(http: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Names of the provider sockets in a folder, sorted. */
+export function socketsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => !name.startsWith('.'))
+    .sort();
 }
 
 /** Runs `keymount ARGS` to its end. */

@@ -59,6 +59,12 @@ const oddities: [what: string, respond: Respond, login: string, read: string][] 
   ['errors that are none', json({ errors: { message: 7 } }, 400), 'login-denied', 'backend-rejected'],
   ['errors of 1 MB', json({ errors: [`${'long '.repeat(200_000)}`] }, 403), 'login-denied', 'secret-denied'],
   [
+    'errors whose end is cut off within a character',
+    json({ errors: [`a${'😀'.repeat(400)}`] }, 403),
+    'login-denied',
+    'secret-denied',
+  ],
+  [
     'errors of many lines',
     json({ errors: ['1 error occurred:\n\t* one\n\t* two\r\n\u2028three\u0000'] }, 403),
     'login-denied',

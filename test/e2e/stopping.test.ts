@@ -4,7 +4,7 @@ import { after, before, beforeEach, it } from 'node:test';
 import { texts } from '../lab/grpc-client.ts';
 import { createTokenIssuer } from '../lab/pod-token.ts';
 import { type FakeVault, hang, secretCall, startFakeVault } from './fake-vault.ts';
-import { canaries, forEachBuild, startKeymount } from './keymount.ts';
+import { canaries, forEachBuild, socketsIn, startKeymount } from './keymount.ts';
 import { assertRefused } from './messages.ts';
 import { passwordClass, requestOf } from './requests.ts';
 import { until } from './until.ts';
@@ -30,7 +30,7 @@ forEachBuild('keymount that is asked to stop', (build) => {
     await until(() => release.held() === 2);
     keymount.child.signal('SIGTERM');
     await until(() => !existsSync(keymount.socket('vault')));
-    assert.deepEqual(readdirSync(keymount.socketFolder), []);
+    assert.deepEqual(socketsIn(keymount.socketFolder), []);
     assert.ok(keymount.child.isRunning());
     release.go();
     for (const outcome of await Promise.all(mounting)) assert.deepEqual(texts(outcome), { password });

@@ -4,11 +4,12 @@ import { existsSync, lstatSync, readdirSync, renameSync, writeFileSync } from 'n
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { dialectNames } from '../../provider/plan/plan.ts';
 import { mount, texts } from '../lab/grpc-client.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { type StubProvider, startStubProvider } from '../lab/stub-provider.ts';
 import { type FileStore, makeFileStore } from './file-store.ts';
-import { forEachBuild, runKeymount, spawnKeymount, startKeymount } from './keymount.ts';
+import { forEachBuild, runKeymount, socketsIn, spawnKeymount, startKeymount } from './keymount.ts';
 import { until } from './until.ts';
 
 forEachBuild('a new keymount', (build) => {
@@ -40,7 +41,7 @@ forEachBuild('a new keymount', (build) => {
     // a driver that has a connection to the old one keeps it, who connects now gets the new one
     assert.deepEqual(texts(await old.mount('keymount', store.request)), { password: store.password });
     assert.equal(await old.stop(), 0);
-    assert.deepEqual(readdirSync(old.socketFolder).sort(), ['keymount.sock', 'openbao.sock', 'vault.sock']);
+    assert.deepEqual(socketsIn(old.socketFolder), dialectNames.map((name) => `${name}.sock`).sort());
     const { attributes, secrets } = store.request;
     assert.deepEqual(texts(await mount(next.socket('keymount'), attributes, { secrets })), {
       password: store.password,
@@ -60,7 +61,7 @@ forEachBuild('a new keymount', (build) => {
 
   it('leaves other files of the directory alone', async () => {
     const socketFolder = scratchFolder('s');
-    const others = ['aws.sock', '.aws.1.sock', '.vault.sock', 'readme'];
+    const others = ['other.sock', '.other.1.sock', '.vault.sock', 'readme'];
     for (const name of others) writeFileSync(join(socketFolder, name), '');
     const keymount = await startKeymount({ build, socketFolder });
     await keymount.stop();

@@ -18,27 +18,31 @@ const [tokenLife, sessionLife] = [3_000, 8_000];
 describe('what changes in a real OpenBao', requires('bao', 'fakekube'), () => {
   let lab: SharingLab;
   let keymount: Keymount;
+  /** Of the test's pods: a session begins with each test. */
+  let serviceAccount = '';
+  let last = 0;
   before(async () => {
     lab = await startSharingLab();
+    keymount = await lab.keymount(['--refresh-interval', `${interval}ms`, '--session-max-age', '10s']);
     await kubernetesRole(lab.bao, { name: 'brief', policies: ['app'], ttl: '5s' });
   });
-  after(() => lab.stop());
-  // A session begins with each test.
+  after(async () => {
+    await keymount.stop();
+    await lab.stop();
+  });
   beforeEach(async () => {
+    serviceAccount = `web-${++last}`;
     await lab.bao.policy('app', appPolicy);
     for (const name of ['a', 'b', 'c', 'd', 'e']) await lab.bao.putKv2(`shop/${name}`, { k: 'old' });
-    keymount = await lab.keymount(['--refresh-interval', `${interval}ms`, '--session-max-age', '10s']);
     lab.proxy.reset();
   });
-  afterEach(async () => {
-    lab.proxy.faults();
-    await keymount.stop();
-  });
+  afterEach(() => lab.proxy.faults());
+  const replica = () => aPod({ serviceAccount });
 
   const object = (name: string, more: Record<string, unknown> = {}) => {
     return { objectName: name, secretPath: `secret/data/shop/${name}`, secretKey: 'k', ...more };
   };
-  const mount = (objects: Record<string, unknown>[], parameters: Record<string, string> = {}, pod: Pod = aPod()) =>
+  const mount = (objects: Record<string, unknown>[], parameters: Record<string, string> = {}, pod: Pod = replica()) =>
     keymount.mount('vault', requestOf(lab.issuer, { pod, parameters: kubernetesClass(objects, parameters) }));
   const changeAll = async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) await lab.bao.putKv2(`shop/${name}`, { k: 'new' });
@@ -80,7 +84,7 @@ describe('what changes in a real OpenBao', requires('bao', 'fakekube'), () => {
     await mount([object('a')]);
     await lab.bao.policy('app', 'path "secret/data/other" { capabilities = ["read"] }');
     await delay(interval);
-    for (const pod of [aPod(), aPod()]) {
+    for (const pod of [replica(), replica()]) {
       assertRefused(await mount([object('a')], {}, pod), 'PERMISSION_DENIED', 'secret-denied', 'secret/data/shop/a');
     }
     await lab.bao.policy('app', appPolicy);
@@ -102,7 +106,7 @@ describe('what changes in a real OpenBao', requires('bao', 'fakekube'), () => {
   });
 
   it('is seen when the token is revoked: one login for all pods', async () => {
-    const pods = Array.from({ length: 10 }, () => aPod());
+    const pods = Array.from({ length: 10 }, () => replica());
     await mount([object('a')]);
     await lab.bao.write('sys/leases/revoke-prefix/auth/kubernetes/login');
     await delay(interval);
@@ -114,23 +118,23 @@ describe('what changes in a real OpenBao', requires('bao', 'fakekube'), () => {
 
   it('is seen when the token is revoked and the account may not log in any more: nobody gets anything', async () => {
     await mount([object('a')], { staleOnError: '1h' });
-    await lab.kube.deleteServiceAccount('shop', 'web');
+    await lab.kube.deleteServiceAccount('shop', serviceAccount);
     try {
       await lab.bao.write('sys/leases/revoke-prefix/auth/kubernetes/login');
       await delay(interval);
-      for (const pod of [aPod(), aPod()]) {
+      for (const pod of [replica(), replica()]) {
         const outcome = await mount([object('a')], { staleOnError: '1h' }, pod);
         assertRefused(outcome, 'PERMISSION_DENIED', 'login-denied');
       }
     } finally {
-      await lab.kube.setServiceAccountUid('shop', 'web', aPod().serviceAccountUid);
+      await lab.kube.setServiceAccountUid('shop', serviceAccount, replica().serviceAccountUid);
     }
   });
 
   it('is seen when a role has new settings, with the session at the latest', async () => {
     await kubernetesRole(lab.bao, { name: 'short', policies: ['app'] });
     const parameters = { roleName: 'short', refreshInterval: '1h' };
-    const pod = aPod();
+    const pod = replica();
     await mount([object('a')], parameters, pod);
     await kubernetesRole(lab.bao, {
       name: 'short',

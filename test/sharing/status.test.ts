@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { adminPath } from '../../provider/rpc/admin.ts';
 import { canaries, type Keymount, runKeymount } from '../e2e/keymount.ts';
 import { requestOf } from '../e2e/requests.ts';
 import { startChild } from '../lab/child-process.ts';
@@ -33,7 +34,7 @@ describe('keymount status', requires('bao', 'fakekube'), () => {
       }),
     );
   const status = (...args: string[]) =>
-    runKeymount('sources', ['status', '--state-dir', keymount.stateFolder, ...args]);
+    runKeymount('sources', ['status', '--socket-dir', keymount.socketFolder, ...args]);
   async function statusJson() {
     const { code, output } = await status('--json');
     assert.equal(code, 0, output);
@@ -71,34 +72,28 @@ describe('keymount status', requires('bao', 'fakekube'), () => {
     const { output } = await status();
     assert.match(output, /^mounts +5 answered, 1 failed, 0 in flight$/m);
     assert.match(output, /^sessions +1 of ServiceAccounts, 2 of single pods$/m);
-    assert.match(output, new RegExp(`^${lab.proxy.address} +answers +0 +0$`, 'm'));
+    assert.match(output, /^http:\/\/127\.0\.0\.1:\d+ +answers +0 +0$/m);
     for (const text of [output, JSON.stringify(all)]) {
       for (const name of ['shop', 'secret/', 'web', 'password', value]) assert.ok(!text.includes(name), text);
     }
-  });
-
-  it('counts no read for a Mount that could not log in', async () => {
-    const before = (await statusJson())['reads'];
-    await mountAs('other', { roleName: 'web' });
-    assert.deepEqual((await statusJson())['reads'], before);
   });
 
   it('says which server is away', async () => {
     lab.proxy.faults({ status: 503 });
     for (let pod = 0; pod < 3; pod++) await mountAs(`away-${pod}`);
     const { output } = await status();
-    assert.match(output, new RegExp(`^${lab.proxy.address} +away \\(\\d+ failures in a row\\) +0 +0$`, 'm'));
+    assert.match(output, /^http:\/\/127\.0\.0\.1:\d+ +away \(\d+ failures in a row\) +0 +0$/m);
     lab.proxy.faults();
   });
 
   it('is answered to root and to the user of keymount alone', async () => {
-    const socket = `${keymount.stateFolder}/admin.sock`;
+    const socket = adminPath(keymount.socketFolder);
     assert.equal(statSync(socket).mode & 0o777, 0o600);
     if (process.getuid?.() !== 0) return void chmodSync(socket, 0);
-    chmodSync(keymount.stateFolder, 0o755);
+    chmodSync(keymount.socketFolder, 0o755);
     const program = fileURLToPath(new URL('../../provider/main.ts', import.meta.url));
     const run = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program];
-    const child = await startChild('setpriv', [...run, 'status', '--state-dir', keymount.stateFolder]);
+    const child = await startChild('setpriv', [...run, 'status', '--socket-dir', keymount.socketFolder]);
     assert.equal(await child.ended, 1);
     assert.match(child.output(), /no keymount answers on .*admin\.sock: EACCES.*as the user of keymount or as root/);
   });
@@ -108,15 +103,15 @@ describe('keymount status', requires('bao', 'fakekube'), () => {
     const { stateFolder, socketFolder } = first;
     first.child.signal('SIGKILL');
     await first.child.ended;
-    assert.ok(existsSync(`${stateFolder}/admin.sock`));
-    const killed = await runKeymount('sources', ['status', '--state-dir', stateFolder]);
+    assert.ok(existsSync(adminPath(socketFolder)));
+    const killed = await runKeymount('sources', ['status', '--socket-dir', socketFolder]);
     assert.equal(killed.code, 1);
     assert.match(killed.output, /no keymount answers on .*admin\.sock: ECONNREFUSED/);
     const next = await lab.keymount([], { stateFolder, socketFolder });
-    assert.equal((await runKeymount('sources', ['status', '--state-dir', stateFolder])).code, 0);
+    assert.equal((await runKeymount('sources', ['status', '--socket-dir', socketFolder])).code, 0);
     await next.stop();
-    assert.ok(!existsSync(`${stateFolder}/admin.sock`));
-    const none = await runKeymount('sources', ['status', '--state-dir', scratchFolder('none')]);
+    assert.ok(!existsSync(adminPath(socketFolder)));
+    const none = await runKeymount('sources', ['status', '--socket-dir', scratchFolder('none')]);
     assert.equal(none.code, 1);
     assert.match(none.output, /ENOENT/);
   });

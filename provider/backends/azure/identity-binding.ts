@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
+import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import { KeymountError } from '../../errors.ts';
 import type { Address } from '../../net/address.ts';
@@ -57,7 +58,7 @@ export class TokenProxies {
 
   /** `DNS:kubernetes, DNS:hcp-kubernetes.….svc.cluster.local` of a certificate that was verified. */
   async #alternativeNames({ host, port }: Address, ca: Buffer | undefined, signal: AbortSignal): Promise<string> {
-    const socket = connect({ host, port, servername: host, ...(ca === undefined ? {} : { ca: [ca] }) });
+    const socket = connect({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...(ca === undefined ? {} : { ca: [ca] }) });
     const giveUp = new AbortController();
     try {
       const connected = new Promise<string>((resolve, reject) => {

@@ -66,7 +66,7 @@ export async function impersonate(
   signal: AbortSignal,
 ): Promise<AccessToken> {
   const body = { delegates: delegates.map(accountName), scope: [cloudScope], lifetime: `${usualLife}s` };
-  const path = `/v1/${accountName(encodeURIComponent(serviceAccount))}:generateAccessToken`;
+  const path = `/v1/${accountName(encodeURIComponent(serviceAccount).replaceAll('%40', '@'))}:generateAccessToken`;
   const reply = await line.send({ address: endpoints.iam, path, kind: 'login', body, token: as.token }, signal);
   const doing = `${as.owner} impersonating ${serviceAccount}`;
   if (reply.status !== 200) {

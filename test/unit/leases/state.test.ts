@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -14,7 +15,6 @@ import {
 import { basename, join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
 import { KeymountError } from '../../../provider/errors.ts';
-import { openLeaseState } from '../../../provider/leases/state.ts';
 import { type JsonObject, parseJson } from '../../../provider/util/json.ts';
 import { scratchFolder } from '../../lab/scratch.ts';
 import { allBytes, filesIn, onlyFile, openState } from './state-folder.ts';
@@ -66,7 +66,7 @@ describe('the state of leases', () => {
     assert.equal(mode(key), '600');
     assert.equal(readFileSync(key).length, 32);
     chmodSync(key, 0o644);
-    await openState(dir);
+    await (await openState(dir)).load();
     assert.equal(mode(key), '600');
   });
 
@@ -136,6 +136,7 @@ describe('the state of leases', () => {
 
   it('tells a save that failed, and takes the next', async () => {
     const state = await openState(dir);
+    await state.load();
     rmSync(join(dir, 'leases'), { recursive: true });
     await assert.rejects(state.save('a', { x: '1' }), { code: 'ENOENT' });
     await state.flush();
@@ -146,6 +147,7 @@ describe('the state of leases', () => {
 
   it('takes no record that could not be read again', async () => {
     const state = await openState(dir);
+    await state.load();
     const isInternal = (error: unknown) => error instanceof KeymountError && error.code === 'internal';
     await assert.rejects(state.save('a', { x: 'y'.repeat(5 * 1024 * 1024) }), isInternal);
     let deep: JsonObject = {};
@@ -167,16 +169,28 @@ describe('the state of leases', () => {
 
   it('leaves alone what is not its own', async () => {
     const state = await openState(dir);
+    await state.load();
     writeFileSync(join(dir, 'leases', 'README'), 'hands off');
     assert.deepEqual(await state.load(), []);
     assert.deepEqual(filesIn(dir), ['README']);
     assert.deepEqual(state.reports, []);
   });
 
-  it('cannot be opened where no directory can be made', async () => {
-    writeFileSync(join(dir, 'file'), '');
-    const open = openLeaseState({ dir: join(dir, 'file', 'state'), randomBytes, report: () => {} });
-    await assert.rejects(open, (error) => error instanceof KeymountError && error.code === 'settings-invalid');
+  it('touches nothing before it is used: another process may own the directory', async () => {
+    await openState(dir);
+    assert.deepEqual(readdirSync(dir), []);
+  });
+
+  it('says that the directory cannot be used, and can be used once it can', async () => {
+    writeFileSync(join(dir, 'state'), '');
+    const state = await openState(join(dir, 'state'));
+    const isInvalid = (error: unknown) => error instanceof KeymountError && error.code === 'settings-invalid';
+    await assert.rejects(state.load(), isInvalid);
+    await assert.rejects(state.save('a', { x: 'y' }), isInvalid);
+    await state.flush();
+    rmSync(join(dir, 'state'));
+    await state.save('a', { x: 'y' });
+    assert.deepEqual(await state.load(), [{ key: 'a', record: { x: 'y' } }]);
   });
 });
 
@@ -276,6 +290,8 @@ describe('a file of the state of leases', () => {
     const key = join(dir, 'node-key', 'node.key');
     writeFileSync(key, 'short');
     const state = await openState(dir);
+    await state.save('b', {});
+    await state.remove('b');
     assert.deepEqual(state.reports, [
       { event: 'key-replaced', file: 'node.key', reason: 'it has 5 bytes instead of 32' },
     ]);

@@ -30,7 +30,7 @@ describe('a flag', () => {
     assert.equal(settings.http, ':1');
     assert.equal(settings.dropIn.vault.address, 'http://v:1');
     assert.equal(settings.dropIn.vault.allowedAddresses, undefined);
-    assert.equal(settings.providers.length, 3);
+    assert.ok(settings.providers.length > 3);
     assert.equal(settings.takeover, false);
   });
 
@@ -44,7 +44,7 @@ describe('a flag', () => {
     [['--providers=vault,vault'], ['--providers: entry 2 is a repetition']],
     [
       ['--providers=vault,opnbao'],
-      ['--providers: entry 2 must be one of vault, openbao, keymount; did you mean openbao?'],
+      ['--providers: entry 2 must be one of vault, openbao, aws, gcp, gke, azure, keymount; did you mean openbao?'],
     ],
     [['-vault-addr=https://v'], ['-vault-addr: is not a known flag; did you mean --vault-addr?']],
     [

@@ -25,13 +25,35 @@ const vaultDefaults = {
   proxy: undefined,
 };
 
+const gcpDefaults = {
+  endpoint: undefined,
+  regionalEndpoint: undefined,
+  iamEndpoint: undefined,
+  tokenEndpoint: undefined,
+  metadataHost: undefined,
+  universeDomain: 'googleapis.com',
+  cluster: {
+    project: undefined,
+    location: undefined,
+    name: undefined,
+    endpoint: 'https://container.googleapis.com/v1',
+  },
+  credentials: undefined,
+  publishSecret: false,
+  providerIdentity: [],
+  timeout: 10_000,
+  retries: 2,
+  maxConcurrent: 64,
+  proxy: undefined,
+};
+
 describe('settings of which none is given', () => {
   it('are the defaults', () => {
     const { settings, warnings } = load();
     const { connections, ...rest } = settings;
     assert.deepEqual(rest, {
       socketDir: '/var/run/secrets-store-csi-providers',
-      providers: ['vault', 'openbao', 'keymount'],
+      providers: ['vault', 'openbao', 'aws', 'gcp', 'gke', 'azure', 'keymount'],
       stateDir: '/run/keymount',
       http: undefined,
       log: { level: 'info', format: 'json' },
@@ -45,6 +67,8 @@ describe('settings of which none is given', () => {
         namespace: undefined,
         vault: 'vault-csi-provider-hmac-key',
         openbao: 'openbao-csi-provider-hmac-key',
+        gcp: 'keymount-version-key',
+        gke: 'keymount-version-key',
         keymount: 'keymount-version-key',
       },
       refreshInterval: 60_000,
@@ -58,7 +82,7 @@ describe('settings of which none is given', () => {
         drainTimeout: 10_000,
       },
       proxy: { https: undefined, http: undefined, no: [] },
-      dropIn: { vault: vaultDefaults, openbao: { ...vaultDefaults, audience: 'openbao' } },
+      dropIn: { vault: vaultDefaults, openbao: { ...vaultDefaults, audience: 'openbao' }, gcp: gcpDefaults },
     });
     assert.deepEqual(Object.keys(connections), []);
     assert.deepEqual(warnings, []);
@@ -84,7 +108,7 @@ describe('settings', () => {
 
   it('of one load do not depend on another', () => {
     load({ argv: ['--providers=vault', '--vault-addr=https://a:1'] });
-    assert.equal(load().settings.providers.length, 3);
+    assert.deepEqual(load().settings.providers, dialectNames);
     assert.equal(load().settings.dropIn.vault.address, 'https://127.0.0.1:8200');
   });
 

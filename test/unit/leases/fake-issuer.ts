@@ -1,0 +1,155 @@
+import type { Backend, Lease, Login, Secret, Session, Tenure } from '../../../provider/backends/backend.ts';
+import { KeymountError } from '../../../provider/errors.ts';
+import type { Connection } from '../../../provider/sessions/connections.ts';
+import { type JsonObject, ownKey } from '../../../provider/util/json.ts';
+import type { SteppedClock } from './stepped-clock.ts';
+
+/** Seconds. `max` from the issue on; `renewable` unless told. */
+export interface Terms {
+  ttl: number;
+  max?: number;
+  renewable?: boolean;
+  /** Each renewal gives `ttl` again, whatever `max` says. */
+  periodic?: boolean;
+}
+
+interface Issued extends Terms {
+  readonly id: string;
+  readonly issuedAt: number;
+  end: number;
+  revoked: boolean;
+  /** Of a lease. */
+  readonly token: string;
+}
+
+/** A server with the rules of Vault: tokens, leases that die with their token, renewals up to a maximum. */
+export class FakeIssuer {
+  token: Terms = { ttl: 3_600, max: 72_000 };
+  /** By address; `cert/…` is a certificate without a lease, `kv/…` has no end. */
+  readonly terms = new Map<string, Terms>();
+  readonly tokens = new Map<string, Issued>();
+  readonly leases = new Map<string, Issued>();
+  /** What was asked, as `SECONDS call what`, by the clock. */
+  readonly calls: string[] = [];
+  readonly logins: Login[] = [];
+  /** Thrown instead of an answer; may hang as well. */
+  fault: (call: string, what: string) => KeymountError | Promise<never> | undefined = () => undefined;
+  readonly #clock: SteppedClock;
+  readonly #wall: () => number;
+  #count = 0;
+
+  constructor(clock: SteppedClock, wall: () => number) {
+    this.#clock = clock;
+    this.#wall = wall;
+  }
+
+  readonly backend: Backend<unknown, string> = {
+    kind: 'fake',
+    connectionSchema: undefined as never,
+    scopeOf: () => 'pod',
+    identityOf: () => 'pod',
+    parseRef: (source) => source.address,
+    connect: async (_connection, login) => {
+      this.logins.push(login);
+      await this.#called('login', login.identity.pod);
+      const token = this.#issue(this.tokens, `t${this.tokens.size + 1}`, this.token, '');
+      return this.#session(token.id, this.#wall() + token.ttl * 1000);
+    },
+    resume: async (_connection, state) => this.#session(String(ownKey(state, 'token')), undefined),
+  };
+
+  readonly connection: Connection = {
+    title: 'connection "prod"',
+    key: 'named prod',
+    backend: this.backend as Backend,
+    settings: {},
+    allow: undefined,
+  };
+
+  /** Would this lease, or the token, still be good for something? */
+  isLive(id: string): boolean {
+    const lease = this.leases.get(id);
+    const token = this.tokens.get(lease?.token ?? id);
+    return this.#isLive(token) && (lease === undefined || this.#isLive(lease));
+  }
+
+  live(): string[] {
+    return [...this.leases.keys()].filter((id) => this.isLive(id));
+  }
+
+  count(call: RegExp): number {
+    return this.calls.filter((line) => call.test(line)).length;
+  }
+
+  #isLive(issued: Issued | undefined): issued is Issued {
+    return issued !== undefined && !issued.revoked && issued.end > this.#clock.time;
+  }
+
+  #issue(store: Map<string, Issued>, id: string, terms: Terms, token: string): Issued {
+    const { time } = this.#clock;
+    const issued = { ...terms, id, issuedAt: time, end: time + terms.ttl * 1000, revoked: false, token };
+    store.set(id, issued);
+    return issued;
+  }
+
+  #session(token: string, expires: number | undefined): Session<string> {
+    return {
+      expires,
+      serviceAccountUid: undefined,
+      isShareable: async () => false,
+      read: (addresses) => addresses.map((address) => this.#read(token, address)),
+      isAuthorityLost: ({ code }) => code === 'secret-denied',
+      tenure: this.#tenure(token),
+      close: () => {},
+    };
+  }
+
+  #tenure(id: string): Tenure {
+    return {
+      renewable: this.tokens.get(id)?.renewable !== false,
+      renew: async (lease) => {
+        await this.#called('renew', lease?.id ?? id);
+        const issued = lease === undefined ? this.tokens.get(id) : this.leases.get(lease.id);
+        if (issued === undefined || !this.isLive(issued.id)) throw new KeymountError('lease-lost', 'it is gone');
+        if (issued.renewable === false) throw new KeymountError('backend-rejected', 'it is not renewable');
+        return { duration: this.#renew(issued), renewable: true };
+      },
+      revoke: async () => {
+        await this.#called('revoke', id);
+        const token = this.tokens.get(id);
+        if (!this.#isLive(token)) throw new KeymountError('lease-lost', 'it is gone');
+        token.revoked = true;
+      },
+      toState: (): JsonObject => ({ token: id }),
+    };
+  }
+
+  #renew(issued: Issued): number {
+    const { time } = this.#clock;
+    const latest = issued.periodic ? Number.POSITIVE_INFINITY : issued.issuedAt + (issued.max ?? 1e9) * 1000;
+    issued.end = Math.min(time + issued.ttl * 1000, latest);
+    return Math.floor((issued.end - time) / 1000);
+  }
+
+  async #read(token: string, address: string): Promise<Secret> {
+    await this.#called('read', address);
+    if (!this.isLive(token)) throw new KeymountError('secret-denied', `${address} was refused`);
+    const number = ++this.#count;
+    const keys = { password: `${address} ${number}` };
+    if (address.startsWith('kv/')) return { version: '1', size: 10, keys };
+    const terms = this.terms.get(address) ?? { ttl: 3_600, max: 72_000 };
+    if (address.startsWith('cert/')) {
+      return { version: '', size: 10, keys, notAfter: this.#wall() + terms.ttl * 1000 };
+    }
+    const { id, ttl, renewable = true } = this.#issue(this.leases, `${address}#${number}`, terms, token);
+    const lease: Lease = { id, duration: ttl, renewable };
+    const notAfter = address.startsWith('leased-cert/') ? { notAfter: this.#wall() + ttl * 1000 } : {};
+    return { version: '', size: 10, keys, lease, ...notAfter };
+  }
+
+  async #called(call: string, what: string): Promise<void> {
+    const fault = this.fault(call, what);
+    this.calls.push(`${(this.#clock.time - 1_000_000) / 1000} ${call} ${what}`);
+    if (fault !== undefined) throw await fault;
+  }
+}

@@ -1,0 +1,145 @@
+import type { BackendDeps } from '../../../provider/backends/backend.ts';
+import { createIntervals } from '../../../provider/leases/intervals.ts';
+import { type LeaseEvent, Leases } from '../../../provider/leases/leases.ts';
+import type { TenantRecord } from '../../../provider/leases/record.ts';
+import { resumeTenants } from '../../../provider/leases/resume.ts';
+import type { Source } from '../../../provider/plan/plan.ts';
+import type { Caller } from '../../../provider/sessions/caller.ts';
+import type { Connections } from '../../../provider/sessions/connections.ts';
+import { Reads } from '../../../provider/sessions/reads.ts';
+import { Secrets } from '../../../provider/sessions/secrets.ts';
+import { isJsonObject, parseJson } from '../../../provider/util/json.ts';
+import { callerOf, sessionsOf, sourcesOf } from '../sessions/fake-store.ts';
+import { FakeIssuer } from './fake-issuer.ts';
+import { SteppedClock, settle } from './stepped-clock.ts';
+
+const never = new AbortController().signal;
+
+/** What outlives a process: the server, the clocks, the stored records. */
+export class Outside {
+  readonly clock = new SteppedClock();
+  /** How far somebody set the machine's clock. */
+  jumped = 0;
+  readonly wall = () => this.clock.time + this.jumped;
+  readonly issuer = new FakeIssuer(this.clock, this.wall);
+  /** Sealed files, as the text that is in them. */
+  readonly files = new Map<string, string>();
+  random = () => 0;
+}
+
+export interface Answer {
+  /** By address: what the file holds, or the code of an error. */
+  readonly [address: string]: string;
+}
+
+/** One process: everything between a Mount and the server, without sockets. */
+export class World {
+  readonly outside: Outside;
+  readonly events: LeaseEvent[] = [];
+  readonly known = new Set<string>();
+  readonly secrets = new Secrets();
+  readonly intervals;
+  readonly sessions;
+  readonly leases: Leases;
+  readonly reads: Reads;
+  readonly unusable: string[] = [];
+  saveFails = false;
+
+  constructor(outside = new Outside()) {
+    this.outside = outside;
+    const { clock, wall, issuer } = outside;
+    const wallClock = { now: wall, sleep: clock.sleep };
+    this.intervals = createIntervals(clock.now);
+    this.sessions = sessionsOf(wallClock, { onEnd: (held) => this.secrets.purgeAll(held) });
+    const state = {
+      save: async (id: string, record: TenantRecord) => {
+        if (this.saveFails) throw new Error('no space');
+        outside.files.set(id, JSON.stringify(record));
+      },
+      remove: async (id: string) => void outside.files.delete(id),
+    };
+    let ids = 0;
+    this.leases = new Leases({
+      clock,
+      wall,
+      random: () => outside.random(),
+      renewalPercent: 67,
+      sessions: this.sessions,
+      intervals: this.intervals,
+      newId: () => `id-${outside.files.size}-${clock.time}-${++ids}`,
+      state,
+      report: (event) => void this.events.push(event),
+      onTenant: (podUid) => void this.known.add(podUid),
+    });
+    const connections = { resolve: async () => issuer.connection } as unknown as Connections;
+    const { sessions, secrets, leases: keeper } = this;
+    this.reads = new Reads({ connections, sessions, secrets, keeper, clock: wallClock, refreshInterval: 60_000 });
+  }
+
+  /** One Mount of these addresses. */
+  async mount(addresses: readonly string[], caller: Caller = pod, sources = sourcesOf(...addresses)): Promise<Answer> {
+    const outcomes = await this.reads.readAll(caller, sources, never);
+    const told = outcomes.map((outcome, index) => [
+      (sources[index] as Source).address,
+      'error' in outcome ? outcome.error.code : String(outcome.secret.keys?.['password']),
+    ]);
+    const answer = Object.fromEntries(told) as Answer;
+    if (outcomes.every((outcome) => !('error' in outcome))) this.intervals.mounted(caller.volume, JSON.stringify(answer));
+    return answer;
+  }
+
+  /** Mounts every `interval` seconds for so long, and says at which seconds an answer was another than before. */
+  async live(addresses: readonly string[], seconds: number, interval: number, caller: Caller = pod): Promise<string[]> {
+    const changes: string[] = [];
+    let before = '';
+    for (let at = 0; at <= seconds; at += interval) {
+      const answer = JSON.stringify(await this.mount(addresses, caller));
+      if (answer !== before) changes.push(`${(this.outside.clock.time - 1_000_000) / 1000} ${answer}`);
+      before = answer;
+      if (at + interval <= seconds) await this.pass(interval);
+    }
+    return changes;
+  }
+
+  async pass(seconds: number): Promise<void> {
+    await this.outside.clock.pass(seconds * 1000);
+  }
+
+  /** The next process on the same node. `killed`: nothing was said to this one. */
+  async restart({ killed = true } = {}): Promise<World> {
+    if (!killed) this.leases.close();
+    // Whoever is dead renews nothing.
+    for (const tenant of this.leases.list()) tenant.stop();
+    await settle();
+    const next = new World(this.outside);
+    await next.resume();
+    return next;
+  }
+
+  async resume(): Promise<void> {
+    const { clock, issuer, files, random } = this.outside;
+    const records = [...files].map(([key, text]) => {
+      const record = parseJson(text);
+      return { key, record: isJsonObject(record) ? record : {} };
+    });
+    await resumeTenants(records, {
+      leases: this.leases,
+      connections: { resolve: async () => issuer.connection } as unknown as Connections,
+      sessions: this.sessions,
+      secrets: this.secrets,
+      backendDeps: { clock, random } as unknown as BackendDeps,
+      onUnusable: (id) => void this.unusable.push(id),
+    });
+    await settle();
+  }
+
+  /** How often each event was told. */
+  told(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { event } of this.events) counts[event] = (counts[event] ?? 0) + 1;
+    return counts;
+  }
+}
+
+/** A pod that asks, the same in all tests that name none. */
+export const pod = callerOf();
