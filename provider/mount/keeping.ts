@@ -44,7 +44,7 @@ export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
     randomBytes,
     report: ({ event, file, reason }) => log.warn({ event: `lease-state-${event}`, file, reason }),
   });
-  const podEnds: PodEnds = createEnds(deps, (podUid) => void leases.endPod(podUid).then(() => podEnds.forget(podUid)));
+  const podEnds = createEnds(deps, (podUid) => void leases.endPod(podUid));
   const leases: Leases = new Leases({
     clock,
     random: backendDeps.random,

@@ -12,13 +12,15 @@ export interface ReadQuestion {
   readonly action: string;
   /** Whose policy has to allow it. */
   readonly principal: string;
+  /** Tokens that no message may repeat. */
+  readonly secrets: readonly string[];
   /** Milliseconds since 1970, for a Retry-After that is a date. */
   readonly now: number;
 }
 
 /** Why a read did not answer 200, as a catalogue error. */
 export function explainRead(reply: Reply, question: ReadQuestion): KeymountError {
-  const fault = faultOf(reply);
+  const fault = faultOf(reply, question.secrets);
   const server = explainServer(reply, fault, `reading ${question.name} in ${question.region}`, question.now);
   return server ?? explainFault(fault, question, reply.status);
 }

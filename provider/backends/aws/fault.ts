@@ -12,8 +12,8 @@ export interface Fault {
 /** Longest text of a service in an error, in characters. */
 const longest = 400;
 
-/** The fault in a reply: JSON of the JSON protocols, XML of STS, or the text of the Pod Identity agent. */
-export function faultOf({ headers, body }: Reply): Fault {
+/** The fault in a reply, JSON of the JSON protocols or XML of STS. `secrets` are tokens that it may repeat but we may not. */
+export function faultOf({ headers, body }: Reply, secrets: readonly string[] = []): Fault {
   const text = body
     .subarray(0, 64 * 1024)
     .toString('utf8')
@@ -22,10 +22,10 @@ export function faultOf({ headers, body }: Reply): Fault {
   const header = headers['x-amzn-errortype'];
   if (json !== undefined) {
     const type = textOf(json, '__type') ?? textOf(json, 'code') ?? (typeof header === 'string' ? header : '');
-    return { code: nameOf(type), message: tidy(textOf(json, 'message') ?? textOf(json, 'Message') ?? '') };
+    return { code: nameOf(type), message: tidy(textOf(json, 'message') ?? textOf(json, 'Message') ?? '', secrets) };
   }
   if (text.startsWith('<')) {
-    return { code: nameOf(elementOf(text, 'Code') ?? ''), message: tidy(elementOf(text, 'Message') ?? '') };
+    return { code: nameOf(elementOf(text, 'Code') ?? ''), message: tidy(elementOf(text, 'Message') ?? '', secrets) };
   }
   return { code: typeof header === 'string' ? nameOf(header) : '', message: '' };
 }
@@ -63,9 +63,10 @@ export function isThrottling(code: string): boolean {
   return throttling.has(code);
 }
 
-/** One line without what is new in every answer: equal failures must give equal texts. */
-export function tidy(text: string): string {
-  const line = text
+/** One line without secrets and without what is new in every answer: equal failures must give equal texts. */
+export function tidy(text: string, secrets: readonly string[]): string {
+  const masked = secrets.reduce((rest, secret) => (secret === '' ? rest : rest.replaceAll(secret, '…')), text);
+  const line = masked
     .toWellFormed()
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
     .replace(/[\u0000-\u001f\u007f\s]+/g, ' ')

@@ -73,10 +73,10 @@ function addressesOf({ endpoints }: AwsConnection, addressType: keyof typeof age
 }
 
 function explainDenial(reply: Reply, token: SecretString, who: string, now: number): KeymountError {
-  const found = faultOf(reply);
-  const text = tidy(reply.body.toString('utf8'));
-  const plain: Fault = found.code === '' && found.message === '' ? { code: '', message: text } : found;
-  const fault = { code: plain.code, message: plain.message.replaceAll(token.reveal(), '…') };
+  const secrets = [token.reveal()];
+  const found = faultOf(reply, secrets);
+  const said: Fault = { code: '', message: tidy(reply.body.toString('utf8'), secrets) };
+  const fault = found.code === '' && found.message === '' ? said : found;
   const doing = `asking the EKS Pod Identity agent for ${who}`;
   return (
     explainServer(reply, fault, doing, now) ??

@@ -23,12 +23,13 @@ export type InRegions = <Result>(what: string, ask: (place: Place) => Promise<Re
 export function createRegions(connection: AwsConnection, authority: Authority, { clock }: BackendDeps): InRegions {
   const { credentials, principal } = authority;
   const { failoverRegion } = connection;
+  const secrets = [credentials.secretAccessKey, credentials.sessionToken];
 
   const placeOf = (region: string, isFailover: boolean): Place => ({
     region,
     requestTo: (service) => ({ region, address: endpointOf(service, region, connection), credentials }),
     targetOf: (ref) => targetIn(ref, region, isFailover),
-    question: (name, action) => ({ name, region, action, principal, now: clock.now() }),
+    question: (name, action) => ({ name, region, action, principal, secrets, now: clock.now() }),
   });
   const first = placeOf(authority.region, false);
   const second = failoverRegion === undefined ? undefined : placeOf(failoverRegion, true);

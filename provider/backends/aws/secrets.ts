@@ -54,7 +54,7 @@ export async function getSecrets(names: readonly string[], place: SecretsPlace):
   for (const { SecretId = '', ErrorCode = '', Message = '' } of answer.output.Errors ?? []) {
     const question = place.question(SecretId, 'secretsmanager:GetSecretValue');
     if (names.includes(SecretId) && !found.has(SecretId)) {
-      found.set(SecretId, explainFault({ code: ErrorCode, message: tidy(Message) }, question));
+      found.set(SecretId, explainFault({ code: ErrorCode, message: tidy(Message, question.secrets) }, question));
     }
   }
   return found;

@@ -59,13 +59,11 @@ function credentialsOf({ body }: Reply, { who, roleArn }: StsCall): Credentials 
 }
 
 function explainDenial(reply: Reply, { place, who, roleArn, parameters, now }: StsCall): KeymountError {
-  const fault = faultOf(reply);
+  const fault = faultOf(reply, [parameters['WebIdentityToken'] ?? '']);
   const doing = `${who} assuming ${roleArn}`;
   const server = explainServer(reply, fault, doing, now);
   if (server !== undefined) return server;
-  const secret = parameters['WebIdentityToken'];
-  const said = reasonOf(fault, reply.status);
-  const reason = secret === undefined ? said : said.replaceAll(secret, '…');
+  const reason = reasonOf(fault, reply.status);
   if (fault.code === '' && reply.status !== 403) {
     return new KeymountError('login-failed', `${place.address.text} did not answer as STS does, ${doing}`, { reason });
   }
