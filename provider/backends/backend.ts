@@ -29,6 +29,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
   readonly identityOf: (connection: Connection) => 'pod' | 'admin' | 'driver';
   /** The allow rules of a connection that a class describes itself, for those whose identity is not the pod's. */
   readonly allowOf?: (connection: Connection) => readonly AllowRule[] | undefined;
+  /** The setting that those rules come from, for messages: `dropIn.azure.managedIdentity`. */
+  readonly allowSetting?: string;
   /**
    * The audience of the pod's token that `connect` wants where the class names none; undefined: it wants no token. Absent: a token
    * that is asked for has the API server's own audience, as the Go Vault provider has it.

@@ -22,11 +22,11 @@ export type Admission = { readonly answer: Outcome } | { readonly done: (outcome
 const enoughFailures = 5;
 /** For so long after the first failure requests wait for a probe: a server that restarts costs its pods a moment, no error. */
 const grace = 3_000;
-/** Milliseconds until the first probe; doubled with each that fails once the grace is over. */
+/** Milliseconds until the first probe; doubled with each that fails once the grace is over. A node asks a dead server every five seconds. */
 const firstPause = 500;
-const longestPause = 15_000;
+const longestPause = 5_000;
 /** Later than that a request waits only for a probe that is this close, or that began this shortly ago. */
-const patience = 1_000;
+const patience = 300;
 /** Longest time for which a server's Retry-After is taken at its word. */
 const longestHold = 60_000;
 

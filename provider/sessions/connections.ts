@@ -91,7 +91,7 @@ function unknownConnection(name: string, known: readonly string[]): KeymountErro
 
 /** Throws `connection-not-allowed` unless the connection's rules let this identity read all of these. */
 export function checkAllowed(
-  { title, backend, settings, allow }: Connection,
+  { title, key, backend, settings, allow }: Connection,
   identity: Identity,
   sources: readonly Source[],
 ): void {
@@ -112,6 +112,8 @@ export function checkAllowed(
   const who = `ServiceAccount ${identity.namespace}/${identity.serviceAccount}`;
   throw new KeymountError('connection-not-allowed', `${title} does not allow ${who} to read ${first}`, {
     at: sources.find(({ address }) => address === first)?.at,
-    hint: 'the admin of keymount lists namespaces, serviceAccounts and secrets in the allow rules of the connection',
+    hint: key.startsWith('inline ') && backend.allowSetting !== undefined
+      ? `it asks as somebody else than the pod; the admin of keymount lists who may do that in ${backend.allowSetting}`
+      : 'the admin of keymount lists namespaces, serviceAccounts and secrets in the allow rules of the connection',
   });
 }

@@ -82,11 +82,21 @@ export class FakeEntra {
     }
     const ofTenant = this.apps.filter((app) => app.tenant === tenant);
     if (ofTenant.length === 0) {
-      return refusal(400, 'invalid_request', 90002, `Tenant '${tenant}' not found. Check to make sure you have the correct tenant ID.`);
+      return refusal(
+        400,
+        'invalid_request',
+        90002,
+        `Tenant '${tenant}' not found. Check to make sure you have the correct tenant ID.`,
+      );
     }
     const apps = ofTenant.filter((app) => app.clientId === clientId);
     if (apps.length === 0) {
-      return refusal(400, 'unauthorized_client', 700016, `Application with identifier '${clientId}' was not found in the directory '${tenant}'.`);
+      return refusal(
+        400,
+        'unauthorized_client',
+        700016,
+        `Application with identifier '${clientId}' was not found in the directory '${tenant}'.`,
+      );
     }
     const refused = form.has('client_assertion')
       ? await this.#checkAssertion(apps, read('client_assertion_type'), read('client_assertion'))
@@ -96,14 +106,24 @@ export class FakeEntra {
 
   async #checkAssertion(apps: readonly App[], type: string, assertion: string): Promise<Answer | undefined> {
     if (type !== 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer') {
-      return refusal(400, 'invalid_request', 900144, "The request body must contain the parameter 'client_assertion_type'.");
+      return refusal(
+        400,
+        'invalid_request',
+        900144,
+        "The request body must contain the parameter 'client_assertion_type'.",
+      );
     }
     const claims = decode(assertion);
     if (claims === undefined) return refusal(400, 'invalid_request', 50027, 'JWT token is invalid or malformed.');
     const known = apps.flatMap(({ federation }) => federation ?? []);
     const ofIssuer = known.filter(({ issuer }) => issuer === claims.iss);
     const invalid = (code: number, what: string) =>
-      refusal(401, 'invalid_client', code, `No matching federated identity record found for presented assertion ${what}. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.`);
+      refusal(
+        401,
+        'invalid_client',
+        code,
+        `No matching federated identity record found for presented assertion ${what}. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.`,
+      );
     if (ofIssuer.length === 0) return invalid(700211, `issuer '${claims.iss}'`);
     const ofSubject = ofIssuer.filter(({ subject }) => subject === claims.sub);
     if (ofSubject.length === 0) return invalid(700213, `subject '${claims.sub}'`);
@@ -118,7 +138,12 @@ export class FakeEntra {
       if ((thrown as { code?: string }).code === 'ERR_JWT_EXPIRED') {
         return refusal(401, 'invalid_client', 700024, 'Client assertion is not within its valid time range.');
       }
-      return refusal(401, 'invalid_client', 700027, 'The certificate with identifier used to sign the client assertion is not registered on application.');
+      return refusal(
+        401,
+        'invalid_client',
+        700027,
+        'The certificate with identifier used to sign the client assertion is not registered on application.',
+      );
     }
   }
 
@@ -147,10 +172,20 @@ function metadataOf(base: string, tenant: string) {
 
 function checkSecret(apps: readonly App[], secret: string | null): Answer | undefined {
   if (secret === null) {
-    return refusal(401, 'invalid_client', 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.");
+    return refusal(
+      401,
+      'invalid_client',
+      7000218,
+      "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+    );
   }
   if (apps.some((app) => app.secret !== undefined && app.secret === secret)) return undefined;
-  return refusal(401, 'invalid_client', 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID.");
+  return refusal(
+    401,
+    'invalid_client',
+    7000215,
+    'Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID.',
+  );
 }
 
 function decode(assertion: string) {

@@ -1,13 +1,13 @@
+import { writeFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import type { BackendDeps, Login, Session } from '../../provider/backends/backend.ts';
+import { join } from 'node:path';
 import { createAzureBackend } from '../../provider/backends/azure/index.ts';
 import type { AzureRef } from '../../provider/backends/azure/ref.ts';
+import type { BackendDeps, Login, Session } from '../../provider/backends/backend.ts';
 import { SecretString } from '../../provider/util/secret-string.ts';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { aPod, type Pod } from '../lab/pod.ts';
 import { createTokenIssuer } from '../lab/pod-token.ts';
 import { scratchFolder } from '../lab/scratch.ts';
@@ -75,9 +75,7 @@ export async function startAzureLab(names?: string): Promise<AzureLab> {
       return answered;
     }),
   );
-  const metadataServer = createPlainServer(
-    listener(async (request) => metadataAnswer(request, entra, metadataAsked)),
-  );
+  const metadataServer = createPlainServer(listener(async (request) => metadataAnswer(request, entra, metadataAsked)));
   address = `https://127.0.0.1:${await listen(server)}`;
   const metadata = `http://127.0.0.1:${await listen(metadataServer)}`;
   const backend = createAzureBackend();
@@ -124,7 +122,10 @@ function metadataAnswer(request: IncomingMessage, entra: FakeEntra, asked: URLSe
   const url = new URL(request.url ?? '/', 'http://metadata');
   if (!/^\/metadata\/identity\/oauth2\/token\/?$/.test(url.pathname)) return { status: 404, body: {} };
   if (request.headers['metadata'] !== 'true') {
-    return { status: 400, body: { error: 'invalid_request', error_description: 'Required metadata header not specified' } };
+    return {
+      status: 400,
+      body: { error: 'invalid_request', error_description: 'Required metadata header not specified' },
+    };
   }
   asked.push(url.searchParams);
   const clientId = url.searchParams.get('client_id') ?? client;

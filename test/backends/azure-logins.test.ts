@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import type { Login, Session } from '../../provider/backends/backend.ts';
 import type { AzureRef } from '../../provider/backends/azure/ref.ts';
+import type { Login, Session } from '../../provider/backends/backend.ts';
 import { formatError, KeymountError } from '../../provider/errors.ts';
 import { SecretString } from '../../provider/util/secret-string.ts';
 import { aPod } from '../lab/pod.ts';
-import {
-  type AzureLab,
-  app,
-  client,
-  issuer,
-  podLogin,
-  signal,
-  startAzureLab,
-  tenant,
-  workload,
-} from './azure-lab.ts';
+import { type AzureLab, app, client, issuer, podLogin, signal, startAzureLab, tenant, workload } from './azure-lab.ts';
 import { sourceOf } from './contract.ts';
 
 const annotated = (annotations: Record<string, string>): Partial<Login> => ({
@@ -25,7 +15,9 @@ const annotated = (annotations: Record<string, string>): Partial<Login> => ({
 describe('logins to Azure', () => {
   let lab: AzureLab;
   before(async () => {
-    lab = await startAzureLab('DNS:kubernetes,DNS:hcp-kubernetes.abc123.svc.cluster.local,IP:127.0.0.1,DNS:avogudkohgdatdl5h3uisa3it85na3oqte6ir8heubtqsv4hgo1qg.ests.aks');
+    lab = await startAzureLab(
+      'DNS:kubernetes,DNS:hcp-kubernetes.abc123.svc.cluster.local,IP:127.0.0.1,DNS:avogudkohgdatdl5h3uisa3it85na3oqte6ir8heubtqsv4hgo1qg.ests.aks',
+    );
     lab.vault.put('secrets/license', { fields: { value: 'v1' } });
   });
   beforeEach(() => {
@@ -59,7 +51,10 @@ describe('logins to Azure', () => {
     const unnamed = { tenant: undefined, auth: { method: 'workload-identity' } };
     assert.equal(await value(await lab.connect(podLogin(annotated(annotations)), unnamed)), 'v1');
     const without = await refused(podLogin(annotated({})), unnamed);
-    assert.match(without, /no clientID.*annotate the ServiceAccount shop\/web with azure\.workload\.identity\/client-id/);
+    assert.match(
+      without,
+      /no clientID.*annotate the ServiceAccount shop\/web with azure\.workload\.identity\/client-id/,
+    );
     const noTenant = await refused(podLogin(annotated({ 'azure.workload.identity/client-id': client })), unnamed);
     assert.match(noTenant, /tenantId is not provided/);
   });

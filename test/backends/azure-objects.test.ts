@@ -45,7 +45,11 @@ describe('objects of a Key Vault', () => {
     const pinned = await start('secrets/pin', { version: first });
     assert.deepEqual([text(pinned), pinned.version], ['old', first]);
     assert.match(await failing('pin', { version: 'ffff' }), /no version ffff of secret pin.*\[secret-missing\]/);
-    assert.deepEqual(lab.vault.asked.slice(0, 3), ['GET /secrets/pin/', 'GET /secrets/pin/', `GET /secrets/pin/${first}`]);
+    assert.deepEqual(lab.vault.asked.slice(0, 3), [
+      'GET /secrets/pin/',
+      'GET /secrets/pin/',
+      `GET /secrets/pin/${first}`,
+    ]);
   });
 
   it('counts versions back through all pages, by the time when they were made, from one list', async () => {
@@ -123,7 +127,10 @@ describe('objects of a Key Vault', () => {
     lab.vault.put('secrets/db', { fields: { value: 'v' } });
     lab.vault.denied.add(`${client} secrets`);
     const denied = await failing('db');
-    assert.match(denied, /reading secret db of https:.* as client .*Caller is not authorized.*"Key Vault Secrets User"/);
+    assert.match(
+      denied,
+      /reading secret db of https:.* as client .*Caller is not authorized.*"Key Vault Secrets User"/,
+    );
     assert.match(denied, /\[secret-denied\]$/);
     assert.ok(Buffer.byteLength(denied) < 1000, denied);
     lab.vault.denied.clear();
@@ -140,7 +147,10 @@ describe('objects of a Key Vault', () => {
       lab.vault.put(`secrets/${name}`, { ...when, fields: { value: 'v' } });
       return (await start(name)).warnings;
     };
-    assert.match(String(await warningsOf('early', { nbf: now + 3600 })), /^secret early is not to be used before 20.*Z/);
+    assert.match(
+      String(await warningsOf('early', { nbf: now + 3600 })),
+      /^secret early is not to be used before 20.*Z/,
+    );
     assert.match(String(await warningsOf('late', { exp: now - 3600 })), /^secret late has expired at 20/);
     assert.match(String(await warningsOf('soon', { exp: now + 3600 })), /^secret soon expires at 20/);
     assert.equal(await warningsOf('fine', { nbf: now - 10, exp: now + 90 * 24 * 3600 }), undefined);
@@ -178,7 +188,10 @@ describe('objects of a Key Vault', () => {
 
   it('follows no list to another server', async () => {
     lab.vault.put('secrets/list', { fields: { value: 'v' } });
-    lab.vault.faults.push({ status: 200, body: { value: [], nextLink: 'https://attacker.example/secrets/list/versions' } });
+    lab.vault.faults.push({
+      status: 200,
+      body: { value: [], nextLink: 'https://attacker.example/secrets/list/versions' },
+    });
     assert.match(await failing('list~1'), /leads to another server \[backend-reply-invalid\]/);
   });
 

@@ -24,12 +24,7 @@ describe("the fake of Azure, asked by Microsoft's own clients", () => {
     disableInstanceDiscovery: true,
   });
   const federated = (pod: Pod = aPod(), wanted = audience) =>
-    new ClientAssertionCredential(
-      tenant,
-      client,
-      async () => issuer.mint(pod, wanted).token,
-      identityOptions(),
-    );
+    new ClientAssertionCredential(tenant, client, async () => issuer.mint(pod, wanted).token, identityOptions());
   // The address of the fake is no domain of Azure.
   const options = () => ({ ...transport, disableChallengeResourceVerification: true });
   const secrets = (credential = federated()) => new SecretClient(lab.address, credential, options());

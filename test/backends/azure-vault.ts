@@ -83,7 +83,9 @@ export class FakeVault {
       return unauthorized(`AKV10022: Invalid audience. Expected ${this.resource}, found: ${holder.resource}.`);
     }
     if (holder.tenant !== this.tenant) {
-      return unauthorized(`AKV10032: Invalid issuer. Expected one of https://sts.windows.net/${this.tenant}/, found https://sts.windows.net/${holder.tenant}/.`);
+      return unauthorized(
+        `AKV10032: Invalid issuer. Expected one of https://sts.windows.net/${this.tenant}/, found https://sts.windows.net/${holder.tenant}/.`,
+      );
     }
     const collection = url.pathname.split('/')[1] ?? '';
     if (!this.denied.has(`${holder.clientId} ${collection}`)) return undefined;
@@ -139,5 +141,8 @@ function attributesOf({ enabled = true, created, nbf, exp }: Version) {
 }
 
 export function failure(status: number, code: string, message: string, inner?: string): Answer {
-  return { status, body: { error: { code, message, ...(inner === undefined ? {} : { innererror: { code: inner } }) } } };
+  return {
+    status,
+    body: { error: { code, message, ...(inner === undefined ? {} : { innererror: { code: inner } }) } },
+  };
 }

@@ -1,4 +1,4 @@
-import { startAzureLab, podLogin } from './azure-lab.ts';
+import { podLogin, startAzureLab } from './azure-lab.ts';
 import { backendContract, type Harness } from './contract.ts';
 
 /** Names in a vault have no slash. */

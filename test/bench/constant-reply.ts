@@ -41,7 +41,7 @@ export function inventedReply({ objects }: Workload): string {
 }
 
 /** The class parameters of pod 0. */
-function firstClass({ parameters, objects, object }: Workload): Record<string, string> {
+export function firstClass({ parameters, objects, object }: Workload): Record<string, string> {
   const list = Array.from({ length: objects }, (_, index) => ofPod(object).replaceAll('{{.Object}}', `${index}`));
   const rendered = Object.entries(parameters).map(([name, text]) => [name, ofPod(text)]);
   return { ...Object.fromEntries(rendered), objects: list.map((item) => `${item.trimEnd()}\n`).join('') };

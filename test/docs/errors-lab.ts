@@ -70,9 +70,9 @@ export async function startErrorsLab(): Promise<ErrorsLab> {
     const file = join(folder, `config-${keymounts.size}.yaml`);
     if (config !== undefined) writeFileSync(file, JSON.stringify(config));
     return startKeymount({
-      env: { VAULT_ADDR: proxy.address, POD_NAMESPACE: 'keymount' },
       // every Mount asks: what one situation read must not answer the next
-      args: ['--kubeconfig', kubeconfig, '--refresh-interval', '0', ...flags, ...(config ? ['--config', file] : [])],
+      env: { VAULT_ADDR: proxy.address, POD_NAMESPACE: 'keymount', KEYMOUNT_REFRESH_INTERVAL: '0' },
+      args: ['--kubeconfig', kubeconfig, ...flags, ...(config ? ['--config', file] : [])],
     });
   }
 
@@ -107,7 +107,7 @@ export async function startErrorsLab(): Promise<ErrorsLab> {
       return `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
     },
     async close() {
-      await Promise.all([...keymounts.values()].map(async (each) => (await each).stop()));
+      await Promise.allSettled([...keymounts.values()].map(async (each) => (await each).stop()));
       for (const each of servers) each.close();
       await Promise.all([bao.stop(), reviewer.stop(), proxy.close(), kube.close()]);
     },

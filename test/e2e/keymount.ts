@@ -125,7 +125,9 @@ export async function startKeymount(options: KeymountOptions = {}): Promise<Keym
     },
     log: () => logOf(child),
     async stop() {
-      if (child.isRunning()) canaries.collect(`metrics of keymount ${child.pid}`, (await get('/metrics')).body);
+      // one that has just crashed has no metrics any more
+      const metrics = await get('/metrics').catch(() => undefined);
+      if (metrics !== undefined) canaries.collect(`metrics of keymount ${child.pid}`, metrics.body);
       for (const each of clients.values()) each.close();
       return await child.stop();
     },

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { connect, constants } from 'node:http2';
-import { createConnection } from 'node:net';
 import { after, before, it } from 'node:test';
 import fc from 'fast-check';
 import { type DialectName, dialectNames } from '../../provider/plan/plan.ts';
@@ -11,78 +9,16 @@ import { type FakeVault, startFakeVault } from './fake-vault.ts';
 import { type FileStore, makeFileStore } from './file-store.ts';
 import { canaries, forEachBuild, type Keymount, startKeymount } from './keymount.ts';
 import { assertRefused } from './messages.ts';
+import { oddRequests } from './odd-requests.ts';
+import { callRaw, sendRaw } from './raw-calls.ts';
 import { passwordClass, requestOf } from './requests.ts';
 
 const issuer = createTokenIssuer();
 const password = canaries.plant('the password');
+const { junk, objects, names } = oddRequests({ text: 1_000_000, depth: 200_000 });
 const runs = 100;
 /** In the name of the suite; the same variable repeats a run. */
 const seed = Number(process.env['KEYMOUNT_SEED'] ?? randomBytes(4).readInt32BE());
-
-const junk = fc.oneof(
-  fc.string(),
-  fc.string({ unit: 'binary' }),
-  fc.json(),
-  fc.constantFrom('', 'null', '[]', '7', '"x"', '{', '{}', '\0', '\u{10ffff}', '__proto__', '../../x', '\ud800'),
-  fc.nat({ max: 200_000 }).map((depth) => '['.repeat(depth)),
-  fc.nat({ max: 1_000_000 }).map((length) => 'x'.repeat(length)),
-);
-/** Texts that look like a class's objects, and are odd somewhere. */
-const objects = fc.oneof(
-  junk,
-  fc
-    .array(
-      fc.dictionary(
-        fc.constantFrom(
-          'objectName',
-          'secretPath',
-          'secretKey',
-          'method',
-          'secretArgs',
-          'file',
-          'secret',
-          'key',
-          'mode',
-          'filePermission',
-          '__proto__',
-        ),
-        fc.oneof(junk, fc.jsonValue(), fc.constantFrom('a/../b', '/etc/passwd', '..data', 'x'.repeat(300))),
-      ),
-    )
-    .map((list) => JSON.stringify(list)),
-  fc.nat({ max: 4_000 }).map((depth) => `${'- '.repeat(depth)}x`),
-  fc
-    .nat({ max: 4_000 })
-    .map((depth) => Array.from({ length: depth }, (_, level) => `${' '.repeat(level % 60)}a:`).join('\n')),
-  fc.nat({ max: 30 }).map(aliases),
-  fc.constantFrom(
-    '- &a [*a]',
-    '&a {<<: *a}',
-    '!!binary x',
-    '%YAML 9.9\n---\nx',
-    '? [a]\n: b',
-    '- objectName: >',
-    '\t- x',
-    '\ufeff- x',
-  ),
-);
-const names = fc.constantFrom(
-  'roleName',
-  'objects',
-  'vaultAddress',
-  'vaultAuthMountPath',
-  'vaultNamespace',
-  'vaultCACertPath',
-  'connection',
-  'audience',
-  'secretProviderClass',
-  'csi.storage.k8s.io/pod.name',
-  'csi.storage.k8s.io/pod.uid',
-  'csi.storage.k8s.io/serviceAccount.tokens',
-  '__proto__',
-  'constructor',
-  '',
-);
 
 forEachBuild(`malformed requests (KEYMOUNT_SEED=${seed})`, (build) => {
   let vault: FakeVault;
@@ -184,47 +120,3 @@ forEachBuild(`malformed requests (KEYMOUNT_SEED=${seed})`, (build) => {
     assert.equal(await keymount.metric('keymount_mounts_total{dialect="vault",code="internal"}'), 0);
   });
 });
-
-/** `a: &a0 [x], b: &a1 [*a0, *a0], …`: small, and huge where aliases are followed without a bound. */
-function aliases(levels: number): string {
-  const lines = Array.from({ length: levels }, (_, level) => `- &a${level + 1} [*a${level}, *a${level}, *a${level}]`);
-  return ['- &a0 [x]', ...lines].join('\n');
-}
-
-/** One gRPC call with this body; settles however it ends. */
-function callRaw(socket: string, path: string, body: Buffer): Promise<void> {
-  return new Promise((resolve) => {
-    const session = connect('http://localhost', { createConnection: () => createConnection(socket) });
-    const done = () => {
-      session.destroy();
-      resolve();
-    };
-    session.on('error', done);
-    const stream = session.request({
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    stream
-      .on('error', done)
-      .on('close', done)
-      .on('data', () => {});
-    stream.setTimeout(1_000, done);
-    stream.end(body);
-  });
-}
-
-/** Sends bytes and hangs up when they were answered, refused, or after a moment. */
-function sendRaw(path: string, bytes: Buffer): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path);
-    const done = () => {
-      socket.destroy();
-      resolve();
-    };
-    socket.on('error', done).on('close', done).on('data', done);
-    socket.setTimeout(20, done);
-    socket.end(bytes);
-  });
-}

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { after, before, beforeEach, it } from 'node:test';
 import { texts } from '../lab/grpc-client.ts';
 import { createTokenIssuer } from '../lab/pod-token.ts';
@@ -69,11 +71,19 @@ forEachBuild('keymount that is asked to stop', (build) => {
     assert.equal(await keymount.child.ended, 0);
   });
 
-  it('stops at SIGINT as well, and a second signal changes nothing', async () => {
+  it('stops at SIGINT as well, whoever is connected, and a second signal changes nothing', async () => {
     const keymount = await start('20s');
+    // one that says nothing, and one that begins and says no more
+    for (const greeting of ['', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n']) {
+      const socket = createConnection(keymount.socket('vault')).on('error', () => {});
+      await once(socket, 'connect');
+      socket.write(greeting);
+    }
+    const asked = performance.now();
     keymount.child.signal('SIGINT');
     keymount.child.signal('SIGTERM');
     assert.equal(await keymount.child.ended, 0);
+    assert.ok(performance.now() - asked < 5_000);
     assert.deepEqual(readdirSync(keymount.socketFolder), []);
   });
 });

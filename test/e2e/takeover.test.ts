@@ -34,10 +34,11 @@ forEachBuild('a new keymount', (build) => {
     assert.deepEqual(readdirSync(socketFolder), []);
   });
 
-  it('takes the sockets of a running one over, whose end then leaves them alone', async () => {
+  it('takes the sockets and the state of a running one over, whose end then leaves them alone', async () => {
     const old = await startKeymount({ build, args: store.args });
+    const { socketFolder, stateFolder } = old;
     assert.deepEqual(texts(await old.mount('keymount', store.request)), { password: store.password });
-    const next = await startKeymount({ build, args: store.args, socketFolder: old.socketFolder });
+    const next = await startKeymount({ build, args: store.args, socketFolder, stateFolder });
     // a driver that has a connection to the old one keeps it, who connects now gets the new one
     assert.deepEqual(texts(await old.mount('keymount', store.request)), { password: store.password });
     assert.equal(await old.stop(), 0);

@@ -36,7 +36,7 @@ export async function startAwsEmulator(name: EmulatorName): Promise<AwsEmulator>
   const child = await startChild(need(name)[name], args, { env, cwd: folder });
   const address = `http://127.0.0.1:${port}`;
   await untilReady(child, name, () => answers(address), 30_000);
-  const emulator = adminOf(address, name === 'ministack' ? '000000000000' : '123456789012');
+  const emulator = adminOf(address);
   return {
     ...emulator,
     async stop() {
@@ -45,7 +45,10 @@ export async function startAwsEmulator(name: EmulatorName): Promise<AwsEmulator>
   };
 }
 
-function adminOf(address: string, account: string): Omit<AwsEmulator, 'stop'> {
+/** The only account of moto; ministack takes that of the caller's key id, or role. */
+const account = '123456789012';
+
+function adminOf(address: string): Omit<AwsEmulator, 'stop'> {
   const call: AwsEmulator['call'] = (target, body, region = 'eu-west-1') => post(address, target, body, region);
   async function good(target: string, body: object, region?: string): Promise<Record<string, unknown>> {
     const reply = await call(target, body, region);
@@ -78,7 +81,7 @@ function adminOf(address: string, account: string): Omit<AwsEmulator, 'stop'> {
 
 function post(address: string, target: string, body: object, region: string) {
   const service = target.startsWith('AmazonSSM') ? 'ssm' : 'secretsmanager';
-  const credential = `test/20260101/${region}/${service}/aws4_request`;
+  const credential = `${account}/20260101/${region}/${service}/aws4_request`;
   return new Promise<{ status: number; body: Record<string, unknown> }>((resolve, reject) => {
     const headers = {
       'Content-Type': 'application/x-amz-json-1.1',

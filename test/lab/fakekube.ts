@@ -27,6 +27,8 @@ export interface FakeKube extends ReviewingApi {
   /** Gives a ServiceAccount another uid, as deleting and creating it does: tokens with the old uid are refused from now on. */
   setServiceAccountUid(namespace: string, name: string, uid: string): Promise<void>;
   deleteServiceAccount(namespace: string, name: string): Promise<void>;
+  /** Annotations of a ServiceAccount. */
+  annotate(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;
   putNode(name: string, labels: Record<string, string>): Promise<void>;
   /** Applies to calls whose path contains `path`. One fault at a time; `none` lifts it. */
   fault(fault: KubeFault): Promise<void>;
@@ -66,6 +68,7 @@ export async function startFakeKube(issuer: TokenIssuer, namespace = 'kube-syste
     deleteSecret: (ns, name) => change('DELETE', `/secrets/${ns}/${name}`),
     setServiceAccountUid: (ns, name, uid) => change('PUT', `/serviceaccounts/${ns}/${name}`, { uid }),
     deleteServiceAccount: (ns, name) => change('DELETE', `/serviceaccounts/${ns}/${name}`),
+    annotate: (ns, name, annotations) => change('PUT', `/annotations/${ns}/${name}`, annotations),
     putNode: (name, labels) => change('PUT', `/nodes/${name}`, labels),
     fault: (fault) => change('PUT', '/fault', fault.mode === 'none' ? {} : fault),
     async stop() {

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { DialectName } from '../../provider/plan/plan.ts';
 import { accepts } from './accepts.ts';
 import { type Child, startChild, untilReady } from './child-process.ts';
 import { freePort } from './free-port.ts';
@@ -7,7 +8,7 @@ import { answers } from './http-json.ts';
 import { scratchFolder } from './scratch.ts';
 
 /** Drop-in sockets and the native one. */
-export type SocketName = 'vault' | 'openbao' | 'keymount';
+export type SocketName = DialectName;
 
 /** A keymount process of a test. */
 export interface Keymount {

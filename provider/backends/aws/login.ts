@@ -1,5 +1,6 @@
 import { KeymountError, toKeymountError } from '../../errors.ts';
 import type { Pools } from '../../net/pools.ts';
+import { isArn } from '../../plan/dialects/aws-address.ts';
 import type { BackendDeps, Identity, Login } from '../backend.ts';
 import type { AwsConnection } from './connection.ts';
 import { endpointOf, globalSts } from './endpoints.ts';
@@ -87,7 +88,9 @@ async function webIdentity(
   signal: AbortSignal,
 ): Promise<Own> {
   const { auth } = connection;
-  const given = login.role ?? (auth.method === 'irsa' ? auth.role : undefined);
+  // A class has one role for all its connections: where it is no ARN, it is that of another store.
+  const ofClass = login.role !== undefined && isArn(login.role) ? login.role : undefined;
+  const given = ofClass ?? (auth.method === 'irsa' ? auth.role : undefined);
   const annotations = given === undefined ? await login.annotations(signal) : new Map<string, string>();
   const roleArn = given ?? annotations.get(roleAnnotation) ?? '';
   if (roleArn === '') throw noRole(login.identity);

@@ -58,7 +58,12 @@ export class TokenProxies {
 
   /** `DNS:kubernetes, DNS:hcp-kubernetes.….svc.cluster.local` of a certificate that was verified. */
   async #alternativeNames({ host, port }: Address, ca: Buffer | undefined, signal: AbortSignal): Promise<string> {
-    const socket = connect({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...(ca === undefined ? {} : { ca: [ca] }) });
+    const socket = connect({
+      host,
+      port,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...(ca === undefined ? {} : { ca: [ca] }),
+    });
     const giveUp = new AbortController();
     try {
       const connected = new Promise<string>((resolve, reject) => {

@@ -43,6 +43,7 @@ export function createAzureBackend(): Backend<AzureConnection, AzureRef> {
       return everybody ? 'driver' : 'admin';
     },
     allowOf: ({ allow }) => allow,
+    allowSetting: 'dropIn.azure.managedIdentity',
     tokenAudience: async ({ auth }) => audienceOf(auth),
     onlySentTokens: ({ tokenRequest }) => !tokenRequest,
     lines: () =>

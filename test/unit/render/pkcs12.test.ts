@@ -32,7 +32,10 @@ function exported(name: string, ...options: string[]): Buffer {
 /** What Key Vault's users expect: the key, then the certificates. */
 async function textOf(file: Buffer): Promise<string> {
   const { keys, certificates } = await readPkcs12(file);
-  return [...keys.map((der) => toPem('PRIVATE KEY', der)), ...certificates.map((der) => toPem('CERTIFICATE', der))].join('');
+  return [
+    ...keys.map((der) => toPem('PRIVATE KEY', der)),
+    ...certificates.map((der) => toPem('CERTIFICATE', der)),
+  ].join('');
 }
 
 async function refusal(file: Buffer): Promise<string> {

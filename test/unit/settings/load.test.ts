@@ -47,6 +47,29 @@ const gcpDefaults = {
   proxy: undefined,
 };
 
+const azureDefaults = {
+  cloudName: 'AzurePublicCloud',
+  environmentFile: undefined,
+  environmentDir: undefined,
+  tenant: undefined,
+  audience: 'api://AzureADTokenExchange',
+  tokenRequest: false,
+  managedIdentity: [],
+  managedIdentityEndpoint: 'http://169.254.169.254',
+  tokenProxy: {
+    url: 'https://kubernetes.default.svc.cluster.local',
+    sniName: undefined,
+    ca: '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt',
+  },
+  constructPemChain: true,
+  separateCertAndKey: false,
+  ca: undefined,
+  timeout: 10_000,
+  retries: 3,
+  maxConcurrent: 32,
+  proxy: undefined,
+};
+
 describe('settings of which none is given', () => {
   it('are the defaults', () => {
     const { settings, warnings } = load();
@@ -69,6 +92,7 @@ describe('settings of which none is given', () => {
         openbao: 'openbao-csi-provider-hmac-key',
         gcp: 'keymount-version-key',
         gke: 'keymount-version-key',
+        azure: 'keymount-version-key',
         keymount: 'keymount-version-key',
       },
       refreshInterval: 60_000,
@@ -82,7 +106,7 @@ describe('settings of which none is given', () => {
         drainTimeout: 10_000,
       },
       proxy: { https: undefined, http: undefined, no: [] },
-      dropIn: { vault: vaultDefaults, openbao: { ...vaultDefaults, audience: 'openbao' }, gcp: gcpDefaults },
+      dropIn: { vault: vaultDefaults, openbao: { ...vaultDefaults, audience: 'openbao' }, gcp: gcpDefaults, azure: azureDefaults },
     });
     assert.deepEqual(Object.keys(connections), []);
     assert.deepEqual(warnings, []);

@@ -22,12 +22,14 @@ type state struct {
 	secrets  map[string]object // by namespace/name
 	nodes    map[string]object // by name
 	accounts map[string]string // uid by namespace/name; "" is deleted
-	requests map[string]int    // by "METHOD /path"
-	fault    fault
+	// annotations of ServiceAccounts by namespace/name
+	annotations map[string]map[string]string
+	requests    map[string]int // by "METHOD /path"
+	fault       fault
 }
 
 func newState(signer *satoken.Signer) *state {
-	return &state{signer: signer, secrets: map[string]object{}, nodes: map[string]object{}, accounts: map[string]string{}, requests: map[string]int{}}
+	return &state{signer: signer, secrets: map[string]object{}, nodes: map[string]object{}, accounts: map[string]string{}, annotations: map[string]map[string]string{}, requests: map[string]int{}}
 }
 
 // api is what an API server would serve, behind the count, the fault that a

@@ -43,6 +43,7 @@ func (f fault) serve(w http.ResponseWriter, r *http.Request) bool {
 //	DELETE /secrets/{namespace}/{name}
 //	PUT    /serviceaccounts/{namespace}/{name}    body: {"uid":"..."}; another uid is the account made anew
 //	DELETE /serviceaccounts/{namespace}/{name}
+//	PUT    /annotations/{namespace}/{name}        body: those of a ServiceAccount
 //	PUT    /nodes/{name}                          body: its labels
 //	PUT    /fault                                 body: {"mode","status","path"}; {} lifts it
 func (s *state) control(g *gate) http.Handler {
@@ -91,6 +92,12 @@ func (s *state) control(g *gate) http.Handler {
 	change("DELETE /serviceaccounts/{namespace}/{name}", locked(func(key string, _ *http.Request) error {
 		s.accounts[key] = ""
 		return nil
+	}))
+	change("PUT /annotations/{namespace}/{name}", locked(func(key string, r *http.Request) error {
+		var annotations map[string]string
+		err := json.NewDecoder(r.Body).Decode(&annotations)
+		s.annotations[key] = annotations
+		return err
 	}))
 	change("PUT /nodes/{name}", locked(func(_ string, r *http.Request) error {
 		var labels map[string]string

@@ -62,7 +62,11 @@ func (s *state) getServiceAccount(w http.ResponseWriter, r *http.Request) {
 		failure(w, 404, "NotFound", fmt.Sprintf("serviceaccounts %q not found", name))
 		return
 	}
-	reply(w, 200, object{"kind": "ServiceAccount", "apiVersion": "v1", "metadata": object{"namespace": namespace, "name": name, "uid": uid}})
+	s.mu.Lock()
+	annotations := s.annotations[namespace+"/"+name]
+	s.mu.Unlock()
+	reply(w, 200, object{"kind": "ServiceAccount", "apiVersion": "v1",
+		"metadata": object{"namespace": namespace, "name": name, "uid": uid, "annotations": annotations}})
 }
 
 func (s *state) getNode(w http.ResponseWriter, r *http.Request) {
