@@ -134,7 +134,7 @@ class Run {
 /** keymount's own code where the message has one. */
 function codeOf(outcome: MountReply | MountFailure): string {
   if (!('code' in outcome)) return 'ok';
-  return /\[([a-z-]+)\]$/.exec(outcome.message)?.[1] ?? outcome.code;
+  return /\[([a-z]+(?:-[a-z]+)*)\](?= \||$)/.exec(outcome.message)?.[1] ?? outcome.code;
 }
 
 function isDefect(code: string): boolean {
