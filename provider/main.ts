@@ -73,7 +73,8 @@ async function runServe(argv: readonly string[]): Promise<number> {
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   await serve({ settings, warnings, surroundings: surroundings(), log, stop: stop.signal });
-  return 0;
+  // A driver that hangs keeps its connection open, and the connection would keep the process.
+  process.exit(0);
 }
 
 async function runStatus(argv: readonly string[]): Promise<number> {

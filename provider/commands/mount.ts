@@ -104,9 +104,9 @@ function withSomeKey(parts: MountParts, { warn }: MountEdges): MountParts {
 }
 
 function describeReply({ files, versions }: MountReply): string[] {
-  const versionOf = new Map(versions.map(({ id, version }) => [id, version]));
-  const rows = files.map(({ path, mode, contents }) => {
-    return [path, modeText(mode), String(contents.length), versionOf.get(path) ?? ''];
+  // In the order of the files; some dialects give ids that are no paths.
+  const rows = files.map(({ path, mode, contents }, index) => {
+    return [path, modeText(mode), String(contents.length), versions[index]?.version ?? ''];
   });
   return ['', ...columns([['file', 'mode', 'bytes', 'version'], ...rows], [2])];
 }

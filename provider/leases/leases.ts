@@ -6,7 +6,8 @@ import { sessionKeys } from '../sessions/session-key.ts';
 import type { Held, Sessions, Wish } from '../sessions/sessions.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Intervals } from './intervals.ts';
-import { bornAt, isEnding, isOldCertificate, type Life } from './life.ts';
+import { bornAt, isEnding } from './life.ts';
+import { isDue, isTooShort, lifeOf, type Outlook, outlookOf, type Times, timeLeft } from './outlook.ts';
 import { type TenantRecord, toRecord } from './record.ts';
 import { revokeTenant } from './revoke.ts';
 import { type Leased, Tenant } from './tenant.ts';
@@ -29,7 +30,10 @@ export interface LeaseEvent {
 }
 
 export interface LeasesOptions {
+  /** Steady: it goes on evenly, whatever is done to the machine's clock. */
   readonly clock: Clock;
+  /** The machine's clock, by which Mounts and certificates go. */
+  readonly wall: () => number;
   readonly random: () => number;
   readonly renewalPercent: number;
   readonly sessions: Sessions;
@@ -52,7 +56,9 @@ export interface LeaseStore {
 export class Leases implements Keeper {
   readonly #options: LeasesOptions;
   readonly #tenants = new Map<number, Tenant>();
-  #closed = false;
+  /** Those whose pods are gone and that are being revoked. */
+  readonly #ending = new Set<Tenant>();
+  readonly #closed = new AbortController();
 
   constructor(options: LeasesOptions) {
     this.#options = options;
@@ -65,12 +71,12 @@ export class Leases implements Keeper {
   recall(held: Held, source: Source, volume: string): { cached: CachedSecret; replace: boolean } | undefined {
     const tenant = this.#tenants.get(held.id);
     const leased = tenant?.leased.get(source.key);
-    const now = this.#options.clock.now();
-    if (tenant === undefined || leased === undefined || leased.lost || tenant.lost || endOf(tenant, leased) <= now) {
-      return undefined;
-    }
-    this.#options.onTenant(tenant.podUid);
-    return { cached: leased.cached, replace: this.#mustReplace(leased, now, volume) };
+    const { times } = this;
+    if (tenant === undefined || leased === undefined || leased.lost || tenant.lost) return undefined;
+    if (timeLeft(tenant, leased, times) <= 0) return undefined;
+    const { intervals, renewalPercent, onTenant } = this.#options;
+    onTenant(tenant.podUid);
+    return { cached: leased.cached, replace: isDue(leased, times, intervals.horizon(volume), renewalPercent) };
   }
 
   isEnding(held: Held, volume: string): boolean {
@@ -101,14 +107,12 @@ export class Leases implements Keeper {
     const { tenure } = held.session;
     const { secret } = cached;
     if (!needsKeeping(secret) || tenure === undefined || held.scope !== 'pod') return false;
-    const { clock, random, report, onTenant } = this.#options;
-    const now = clock.now();
-    const life = lifeOf(cached, now);
-    const leased: Leased = { cached, life, lost: false, jitter: random() };
+    const { random, report, onTenant } = this.#options;
+    const leased: Leased = { cached, life: lifeOf(cached, this.times), lost: false, jitter: random() };
     let tenant = this.#tenants.get(held.id);
     if (tenant === undefined) {
       tenant = this.#tenant(held, wish, tenure.renewable);
-      this.#retire(tenant);
+      this.#tidy(tenant);
     }
     tenant.add(wish.source.key, leased);
     const { podUid } = tenant;
@@ -136,8 +140,16 @@ export class Leases implements Keeper {
 
   /** Stops all renewals, and saves nothing any more; nothing is revoked, for the pods go on. */
   close(): void {
-    this.#closed = true;
+    this.#closed.abort(null);
     for (const tenant of this.#tenants.values()) tenant.stop();
+  }
+
+  get times(): Times {
+    return { steady: this.#options.clock.now(), wall: this.#options.wall() };
+  }
+
+  get outlook(): Outlook {
+    return outlookOf(this.#tenants.values(), this.times, this.#options.renewalPercent);
   }
 
   get tenantDeps() {
@@ -149,11 +161,12 @@ export class Leases implements Keeper {
   readonly #wishes = new WeakMap<Tenant, Pick<Wish, 'source' | 'caller'>>();
 
   #tenant(held: Held, wish: Wish, renewable: boolean): Tenant {
-    const { clock, newId } = this.#options;
+    const { newId } = this.#options;
+    const { steady, wall } = this.times;
     const { podUid } = wish.caller.identity;
     const { pod: sessionKey, login: loginKey } = sessionKeys(wish.connection, wish.source, wish.caller);
-    const left = held.session.expires === undefined ? 0 : Math.max(1, (held.session.expires - clock.now()) / 1000);
-    const token = bornAt(clock.now(), left, renewable);
+    const left = held.session.expires === undefined ? 0 : Math.max(1, (held.session.expires - wall) / 1000);
+    const token = bornAt(steady, left, renewable);
     const place = { id: newId(), sessionKey, loginKey, podUid, held };
     const tenure = held.session.tenure;
     if (tenure === undefined) throw new Error('a tenant without tenure');
@@ -165,27 +178,26 @@ export class Leases implements Keeper {
     return tenant;
   }
 
-  /** The pod's earlier token of the same connection and role is left to its own end: an app may still use what came of it. */
-  #retire(fresh: Tenant): void {
+  /**
+   * The pod's earlier token of the same connection and role is left to its own end: an app may still use what came of it. What has
+   * ended is forgotten, of all pods: not every end of a pod can be proven.
+   */
+  #tidy(fresh: Tenant): void {
+    const now = this.#options.clock.now();
     for (const tenant of this.#tenants.values()) {
-      const isSame = tenant.podUid === fresh.podUid && tenant.loginKey === fresh.loginKey;
-      if (tenant === fresh || !isSame || tenant.replaced) continue;
-      tenant.retire();
-      if (tenant.token.end <= this.#options.clock.now() || tenant.lost) void this.#forget(tenant);
-      else void this.#save(tenant);
+      if (tenant === fresh || this.#ending.has(tenant)) continue;
+      if (tenant.lost || tenant.token.end <= now) void this.#forget(tenant);
+      else if (tenant.podUid === fresh.podUid && tenant.loginKey === fresh.loginKey && !tenant.replaced) {
+        tenant.retire();
+        void this.#save(tenant);
+      }
     }
   }
 
-  #mustReplace({ life, cached, jitter }: Leased, now: number, volume: string): boolean {
-    const { intervals, renewalPercent } = this.#options;
-    if (isEnding(life, now, intervals.horizon(volume))) return true;
-    return cached.secret.lease === undefined && isOldCertificate(life, now, renewalPercent, jitter);
-  }
-
-  #warnIfShort({ life }: Leased, { source, caller }: Wish, podUid: string): void {
+  #warnIfShort(leased: Leased, { source, caller }: Wish, podUid: string): void {
     const { intervals, report } = this.#options;
-    if (life.renewable || life.end - life.issuedAt >= intervals.horizon(caller.volume)) return;
-    report({ event: 'too-short', podUid, what: source.address });
+    if (isTooShort(leased, intervals.horizon(caller.volume)))
+      report({ event: 'too-short', podUid, what: source.address });
   }
 
   readonly #onRenewal = (tenant: Tenant, what: 'token' | 'lease', error: KeymountError | undefined): void => {
@@ -197,12 +209,18 @@ export class Leases implements Keeper {
   };
 
   async #end(tenant: Tenant): Promise<void> {
+    if (this.#ending.has(tenant)) return;
     const { clock, random, report, sessions } = this.#options;
+    const { podUid } = tenant;
+    this.#ending.add(tenant);
     tenant.stop();
     sessions.drop(tenant.sessionKey, tenant.held);
-    const { podUid } = tenant;
-    const error = tenant.lost ? undefined : await revokeTenant(tenant, clock, random);
-    report(error === undefined ? { event: 'revoked', podUid } : { event: 'revocation-failed', podUid, error });
+    const onFailed = (error: KeymountError) => report({ event: 'revocation-failed', podUid, error });
+    const done = tenant.lost || (await revokeTenant(tenant, { clock, random, onFailed, stop: this.#closed.signal }));
+    this.#ending.delete(tenant);
+    // The record stays: the next process goes on with it.
+    if (!done) return;
+    report({ event: 'revoked', podUid });
     await this.#forget(tenant);
   }
 
@@ -210,27 +228,16 @@ export class Leases implements Keeper {
     tenant.stop();
     this.#tenants.delete(tenant.held.id);
     this.#options.sessions.drop(tenant.sessionKey, tenant.held);
-    if (!this.#closed) await this.#options.state.remove(tenant.id);
+    if (!this.#closed.signal.aborted) await this.#options.state.remove(tenant.id);
   }
 
   /** A crash after this loses nothing. Where it cannot be saved, the pod still gets its secrets. */
   async #save(tenant: Tenant, wish = this.#wishes.get(tenant)): Promise<void> {
-    if (wish === undefined || this.#closed) return;
+    if (wish === undefined || this.#closed.signal.aborted) return;
     try {
-      await this.#options.state.save(tenant.id, toRecord(tenant, wish));
+      await this.#options.state.save(tenant.id, toRecord(tenant, wish, this.times));
     } catch {
       this.#options.report({ event: 'not-saved', podUid: tenant.podUid });
     }
   }
-}
-
-/** What was issued ends with its token at the latest. */
-function endOf({ token }: Tenant, { life }: Leased): number {
-  return Math.min(token.end, life.end);
-}
-
-function lifeOf({ secret, readAt }: CachedSecret, now: number): Life {
-  if (secret.lease !== undefined) return bornAt(readAt, secret.lease.duration, secret.lease.renewable);
-  const end = secret.notAfter ?? now;
-  return { issuedAt: readAt, end, duration: end - readAt, renewable: false };
 }

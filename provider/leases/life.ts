@@ -26,7 +26,8 @@ export function renewed(life: Life, now: number, duration: number, renewable: bo
 }
 
 /**
- * When to renew: at `percent` of what is left, and up to a tenth of it later so that not all pods renew at once. Undefined: never.
+ * When to renew: at `percent` of what is left, and up to a tenth of it later so that not all pods renew at once, but never in the
+ * last twentieth. Undefined: never.
  */
 export function renewalTime(
   { end, renewable }: Life,
@@ -35,8 +36,24 @@ export function renewalTime(
   random: () => number,
 ): number | undefined {
   if (!renewable || end === Number.POSITIVE_INFINITY) return undefined;
-  return now + (end - now) * (percent / 100 + random() / 10);
+  return now + (end - now) * Math.min(latestRenewal, percent / 100 + random() / 10);
 }
+
+const latestRenewal = 0.95;
+
+/**
+ * Should it have been renewed or replaced by now? Halfway between the latest time for a renewal and the end; for what is replaced,
+ * when there is less left than the driver takes to ask again.
+ */
+export function isOverdue({ issuedAt, end, duration, renewable }: Life, now: number, percent: number): boolean {
+  const late = renewable
+    ? (duration * (1 - Math.min(latestRenewal, percent / 100 + 0.1))) / 2
+    : Math.min(oneRound, (end - issuedAt) / 10);
+  return end - now < late;
+}
+
+/** Milliseconds from one question of the driver to the next. */
+const oneRound = 75_000;
 
 /**
  * Must it be replaced at this Mount, because it would not live until the app has the file of a later one? `horizon` is how long

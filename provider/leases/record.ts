@@ -3,6 +3,7 @@ import type { Access, Source } from '../plan/plan.ts';
 import type { Wish } from '../sessions/sessions.ts';
 import { isJsonObject, type JsonObject, type JsonValue, ownKey, rawNumber } from '../util/json.ts';
 import type { Life } from './life.ts';
+import type { Times } from './outlook.ts';
 import type { Tenant } from './tenant.ts';
 
 /** A tenant as it is stored, sealed: enough for another process to go on with it. Holds secrets and a token. */
@@ -27,7 +28,13 @@ export interface StoredTenant {
   }[];
 }
 
-export function toRecord(tenant: Tenant, { source, caller }: Pick<Wish, 'source' | 'caller'>): TenantRecord {
+/** The steady clock is of one process; on disk all times are of the machine's. */
+export function toRecord(
+  tenant: Tenant,
+  { source, caller }: Pick<Wish, 'source' | 'caller'>,
+  { steady, wall }: Times,
+): TenantRecord {
+  const ahead = wall - steady;
   return {
     id: tenant.id,
     sessionKey: tenant.sessionKey,
@@ -37,12 +44,12 @@ export function toRecord(tenant: Tenant, { source, caller }: Pick<Wish, 'source'
     access: plain(source.access),
     accessKey: source.accessKey,
     session: tenant.tenure.toState(),
-    token: fromLife(tenant.token),
+    token: fromLife(tenant.token, ahead),
     leased: [...tenant.leased]
       .filter(([, { lost }]) => !lost)
       .map(([key, { cached, life }]) => ({
         key,
-        life: fromLife(life),
+        life: fromLife(life, ahead),
         readAt: rawNumber(String(cached.readAt)),
         secret: fromSecret(cached.secret),
       })),
@@ -50,7 +57,7 @@ export function toRecord(tenant: Tenant, { source, caller }: Pick<Wish, 'source'
 }
 
 /** Undefined for anything that is not a record. */
-export function fromRecord(record: JsonValue): StoredTenant | undefined {
+export function fromRecord(record: JsonValue, { steady, wall }: Times): StoredTenant | undefined {
   if (!isJsonObject(record)) return undefined;
   const text = (name: string) => {
     const value = ownKey(record, name);
@@ -83,10 +90,10 @@ export function fromRecord(record: JsonValue): StoredTenant | undefined {
     identity: identity as unknown as Identity,
     access: access as unknown as Access,
     session,
-    token: toLife(token),
+    token: toLife(token, steady - wall),
     leased: leased.filter(isJsonObject).map((entry) => ({
       key: String(ownKey(entry, 'key')),
-      life: toLife(ownKey(entry, 'life')),
+      life: toLife(ownKey(entry, 'life'), steady - wall),
       readAt: toNumber(ownKey(entry, 'readAt')),
       secret: toSecret(ownKey(entry, 'secret')),
     })),
@@ -98,15 +105,15 @@ export function sourceOf({ access, accessKey }: StoredTenant): Source {
   return { access, accessKey, address: '', key: accessKey, at: { path: 'objects' } };
 }
 
-function fromLife({ issuedAt, end, duration, renewable }: Life): JsonObject {
-  return { issuedAt: number(issuedAt), end: number(end), duration: number(duration), renewable };
+function fromLife({ issuedAt, end, duration, renewable }: Life, ahead: number): JsonObject {
+  return { issuedAt: number(issuedAt + ahead), end: number(end + ahead), duration: number(duration), renewable };
 }
 
-function toLife(value: JsonValue | undefined): Life {
+function toLife(value: JsonValue | undefined, ahead: number): Life {
   const life = isJsonObject(value) ? value : {};
   return {
-    issuedAt: toNumber(ownKey(life, 'issuedAt')),
-    end: toNumber(ownKey(life, 'end')),
+    issuedAt: toNumber(ownKey(life, 'issuedAt')) + ahead,
+    end: toNumber(ownKey(life, 'end')) + ahead,
     duration: toNumber(ownKey(life, 'duration')),
     renewable: ownKey(life, 'renewable') === true,
   };

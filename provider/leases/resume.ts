@@ -26,7 +26,7 @@ export async function resumeTenants(
 ): Promise<void> {
   for (const { key, record } of records) {
     try {
-      const stored = fromRecord(record);
+      const stored = fromRecord(record, deps.leases.times);
       if (stored === undefined) throw new KeymountError('internal', 'it is no record of a pod');
       await resumeTenant(stored, deps);
     } catch (thrown) {
@@ -48,7 +48,7 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
     scope: 'pod',
     ends: Number.POSITIVE_INFINITY,
     denied: new Set(),
-    secrets: new Set(),
+    secrets: new Map(),
   };
   const leased = stored.leased.map(({ key, secret, life, readAt }): [string, Leased] => {
     const cached = secrets.numbered(secret, readAt);

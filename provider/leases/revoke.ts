@@ -1,34 +1,50 @@
-import { KeymountError, toKeymountError } from '../errors.ts';
+import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Milliseconds between tries, doubled each time. */
 const firstRetry = 1_000;
 const longestRetry = 60_000;
+/** So many tries make a round, of about seven minutes. */
 const tries = 12;
+/** Milliseconds between rounds, and after a refusal, which does not change within seconds. */
+const rest = 600_000;
 /** Milliseconds for one try. */
 const timeout = 20_000;
 
+export interface RevokeDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** A round of tries failed; the next one begins in ten minutes. */
+  readonly onFailed: (error: KeymountError) => void;
+  /** Aborts when the process stops: the next one goes on. */
+  readonly stop: AbortSignal;
+}
+
 /**
- * Ends a token with everything that was issued through it. Tries again for about seven minutes, or until the token has ended by
- * itself. The error that is left, undefined when it is done: also where the backend does not know the token any more.
+ * Ends a token with everything that was issued through it, and does not give up until that is done or the token has ended by
+ * itself. True then, also where the backend does not know the token any more; false when stopped before.
  */
-export async function revokeTenant(
-  tenant: Tenant,
-  clock: Clock,
-  random: () => number,
-): Promise<KeymountError | undefined> {
-  let failed: KeymountError | undefined;
-  for (let tried = 0; tried < tries; tried++) {
-    if (tried > 0) await clock.sleep(Math.min(longestRetry, firstRetry * 2 ** (tried - 1)) * (0.5 + random()));
-    if (tenant.token.end <= clock.now()) return undefined;
-    try {
-      await tenant.tenure.revoke(AbortSignal.timeout(timeout));
-      return undefined;
-    } catch (thrown) {
-      failed = toKeymountError(thrown);
-      if (failed.code === 'lease-lost') return undefined;
-    }
+export async function revokeTenant(tenant: Tenant, { clock, random, onFailed, stop }: RevokeDeps): Promise<boolean> {
+  for (let tried = 1; !stop.aborted; tried++) {
+    if (tenant.token.end <= clock.now()) return true;
+    const error = await tryRevoke(tenant, stop);
+    if (error === undefined) return true;
+    if (stop.aborted) return false;
+    const isRoundOver = !error.retryable || tried % tries === 0;
+    if (isRoundOver) onFailed(error);
+    const pause = isRoundOver ? rest : Math.min(longestRetry, firstRetry * 2 ** ((tried % tries) - 1));
+    await clock.sleep(Math.min(pause * (0.5 + random()), tenant.token.end - clock.now()), stop).catch(() => {});
   }
-  return failed ?? new KeymountError('internal', 'not revoked');
+  return false;
+}
+
+async function tryRevoke(tenant: Tenant, stop: AbortSignal): Promise<KeymountError | undefined> {
+  try {
+    await tenant.tenure.revoke(AbortSignal.any([AbortSignal.timeout(timeout), stop]));
+    return undefined;
+  } catch (thrown) {
+    const error = toKeymountError(thrown);
+    return error.code === 'lease-lost' ? undefined : error;
+  }
 }

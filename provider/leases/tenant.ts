@@ -48,7 +48,7 @@ export class Tenant {
   readonly #tenure: Tenure;
   readonly #renewAt = new Map<string | undefined, { at: number; failures: number }>();
   #wake = new AbortController();
-  #stopped = false;
+  readonly #stop = new AbortController();
 
   constructor(
     place: { id: string; sessionKey: string; loginKey: string; podUid: string; held: Held },
@@ -95,7 +95,7 @@ export class Tenant {
 
   /** Renews nothing any more. */
   stop(): void {
-    this.#stopped = true;
+    this.#stop.abort(null);
     this.#renewAt.clear();
     this.#wake.abort(null);
   }
@@ -104,14 +104,14 @@ export class Tenant {
     const { clock, random, renewalPercent } = this.#deps;
     const now = clock.now();
     const at = failures === 0 ? renewalTime(life, now, renewalPercent, random) : now + retryAfter(failures, random);
-    if (at === undefined || this.lost || this.#stopped) this.#renewAt.delete(key);
+    if (at === undefined || this.lost || this.#stop.signal.aborted) this.#renewAt.delete(key);
     else this.#renewAt.set(key, { at, failures });
   }
 
   /** Waits for the next renewal and makes it, one after the other. Never rejects. */
   async #run(): Promise<void> {
     const { clock } = this.#deps;
-    while (!this.#stopped) {
+    while (!this.#stop.signal.aborted) {
       const next = this.nextRenewal();
       this.#wake = new AbortController();
       const wait = next === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, next - clock.now());
@@ -130,7 +130,7 @@ export class Tenant {
     if (key !== undefined && (leased === undefined || leased.lost)) return;
     try {
       const started = this.#deps.clock.now();
-      const limit = AbortSignal.timeout(renewalTimeout);
+      const limit = AbortSignal.any([AbortSignal.timeout(renewalTimeout), this.#stop.signal]);
       const { duration, renewable } = await this.#tenure.renew(leased?.cached.secret.lease, limit);
       const life = renewed(leased?.life ?? this.token, started, duration, renewable);
       if (leased === undefined) this.token = life;
@@ -138,6 +138,8 @@ export class Tenant {
       this.#plan(key, life);
       this.#deps.onRenewal(this, what, undefined);
     } catch (thrown) {
+      // Given up, not failed.
+      if (this.#stop.signal.aborted) return;
       const error = toKeymountError(thrown);
       this.#fail(key, leased, failures + 1, error);
       this.#deps.onRenewal(this, what, error);

@@ -7,6 +7,7 @@ import { type LeaseEvent, Leases } from '../leases/leases.ts';
 import { createPodEnds, type PodEnds } from '../leases/pods.ts';
 import { resumeTenants } from '../leases/resume.ts';
 import { type LeaseState, openLeaseState } from '../leases/state.ts';
+import { steadyClock } from '../leases/steady-clock.ts';
 import type { Connections } from '../sessions/connections.ts';
 import type { Secrets } from '../sessions/secrets.ts';
 import type { Sessions } from '../sessions/sessions.ts';
@@ -37,7 +38,7 @@ export interface KeepingDeps {
 
 export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { settings, sessions, backendDeps, log, onLease } = deps;
-  const clock = systemClock;
+  const clock = steadyClock;
   const intervals = createIntervals(clock.now);
   const state = await openLeaseState({
     dir: settings.stateDir,
@@ -47,6 +48,7 @@ export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
   const podEnds = createEnds(deps, (podUid) => void leases.endPod(podUid));
   const leases: Leases = new Leases({
     clock,
+    wall: systemClock.now,
     random: backendDeps.random,
     renewalPercent: settings.renewalPercent,
     sessions,

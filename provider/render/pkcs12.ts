@@ -1,4 +1,5 @@
 import { createDecipheriv, createHmac, createPrivateKey, hash, pbkdf2, timingSafeEqual } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { KeymountError } from '../errors.ts';
 import { childrenOf, contentOf, DerError, type DerNode, readCount, readDer, readOid } from './der.ts';
@@ -17,8 +18,8 @@ const largest = 256 * 1024;
 const mostBags = 64;
 const deepest = 4;
 /**
- * Rounds of all key derivations of a file together. PBKDF2 runs beside the event loop, the older derivation on it. OpenSSL writes
- * 2048 for each of its three, Windows 2000.
+ * Rounds of all key derivations of a file together. PBKDF2 runs beside the event loop, the older derivation on it, in slices. Windows
+ * writes 2000 for each, OpenSSL 2048: some 14,000 for a file of the older kind.
  */
 const mostRounds = { pbkdf2: 1_000_000, pkcs12: 60_000 };
 
@@ -61,6 +62,9 @@ const oldCiphers: Readonly<Record<string, { name: 'des-ede3-cbc' | 'des-ede-cbc'
   '1.2.840.113549.1.12.1.6': { name: 'rc2', keyLength: 5 },
 };
 
+/** Rounds after which others get their turn: some three milliseconds. */
+const slice = 4096;
+
 const derive = promisify(pbkdf2);
 
 /** Keys and certificates of a file without a password, which is what Key Vault gives. Throws `value-invalid`. */
@@ -93,7 +97,7 @@ class Reader {
   async read(bytes: Buffer): Promise<Pkcs12> {
     const [, authSafe, mac] = childrenOf(readDer(bytes));
     const content = dataOf(authSafe);
-    if (mac !== undefined) this.#verify(mac, content);
+    if (mac !== undefined) await this.#verify(mac, content);
     for (const info of childrenOf(readDer(content))) {
       const [type, value] = childrenOf(info);
       const safe = readOid(type) === oid.encryptedData ? await this.#decryptInfo(value) : dataOf(info);
@@ -130,7 +134,7 @@ class Reader {
   }
 
   /** The MAC guards against damage and wrong passwords; one that is not known is left unverified. */
-  #verify(mac: DerNode, content: Buffer): void {
+  async #verify(mac: DerNode, content: Buffer): Promise<void> {
     const [info, salt, iterations] = childrenOf(mac);
     const [algorithm, expected] = childrenOf(info);
     const digest = digests[readOid(childrenOf(algorithm)[0])];
@@ -139,7 +143,7 @@ class Reader {
     for (const password of [Buffer.alloc(2), Buffer.alloc(0)]) {
       this.#password = password;
       const length = contentOf(expected, 0x04).length;
-      const key = this.#deriveOld(3, contentOf(salt, 0x04), rounds, length, digest);
+      const key = await this.#deriveOld(3, contentOf(salt, 0x04), rounds, length, digest);
       const actual = createHmac(digest, key).update(content).digest();
       if (actual.length === length && timingSafeEqual(actual, contentOf(expected, 0x04))) return;
     }
@@ -160,8 +164,8 @@ class Reader {
     if (cipher === undefined) throw unreadable(`its encryption (${scheme}) is not known`);
     const [salt, iterations] = childrenOf(parameters);
     const rounds = readCount(iterations);
-    const key = this.#deriveOld(1, contentOf(salt, 0x04), rounds, cipher.keyLength, 'sha1');
-    const iv = this.#deriveOld(2, contentOf(salt, 0x04), rounds, 8, 'sha1');
+    const key = await this.#deriveOld(1, contentOf(salt, 0x04), rounds, cipher.keyLength, 'sha1');
+    const iv = await this.#deriveOld(2, contentOf(salt, 0x04), rounds, 8, 'sha1');
     if (cipher.name === 'rc2') return unpad(decryptRc2(data, key, iv));
     // Two keys: the first comes again as the third.
     const long = cipher.name === 'des-ede-cbc' ? Buffer.concat([key, key.subarray(0, 8)]) : key;
@@ -185,17 +189,20 @@ class Reader {
   }
 
   /** The key derivation of PKCS#12 (RFC 7292, appendix B.2). `id` is 1 for keys, 2 for IVs, 3 for MACs. */
-  #deriveOld(id: number, salt: Buffer, iterations: number, length: number, digest: string): Buffer {
-    this.#count('pkcs12', iterations);
+  async #deriveOld(id: number, salt: Buffer, iterations: number, length: number, digest: string): Promise<Buffer> {
+    const size = hash(digest, '', 'buffer').length;
+    this.#count('pkcs12', iterations * Math.ceil(length / size));
     const block = digest === 'sha384' || digest === 'sha512' ? 128 : 64;
     const diversifier = Buffer.alloc(block, id);
     const input = Buffer.concat([fill(salt, block), fill(this.#password, block)]);
     const derived: Buffer[] = [];
-    for (let have = 0; have < length; ) {
+    for (let have = 0; have < length; have += size) {
       let part = hash(digest, Buffer.concat([diversifier, input]), 'buffer');
-      for (let round = 1; round < iterations; round++) part = hash(digest, part, 'buffer');
+      for (let round = 1; round < iterations; round++) {
+        part = hash(digest, part, 'buffer');
+        if (round % slice === 0) await setImmediate();
+      }
       derived.push(part);
-      have += part.length;
       const addend = fill(part, block).subarray(0, block);
       for (let at = 0; at < input.length; at += block) addOneAnd(input.subarray(at, at + block), addend);
     }

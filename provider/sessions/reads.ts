@@ -7,7 +7,7 @@ import { Flights } from '../util/flight.ts';
 import { Batch } from './batch.ts';
 import type { Caller } from './caller.ts';
 import { type Connection, type Connections, checkAllowed } from './connections.ts';
-import { isAway, isFresh, mayServeStale } from './freshness.ts';
+import { isFresh, mayServeStale } from './freshness.ts';
 import { type Keeper, needsKeeping } from './keeper.ts';
 import type { CachedSecret, Secrets } from './secrets.ts';
 import type { Held, Sessions } from './sessions.ts';
@@ -147,8 +147,8 @@ export class Reads {
       return { ...(await this.#fetch(placed, placed === given ? batch : undefined, signal)), from: 'backend' };
     } catch (thrown) {
       const error = toKeymountError(thrown);
-      // It is to be replaced but still good, and its backend is away: the next Mount tries again.
-      if (kept !== undefined && isAway(error)) return { ...kept.cached, from: 'stale' };
+      // It is to be replaced but still good, and its backend cannot do it now: the next Mount tries again.
+      if (kept !== undefined && error.retryable) return { ...kept.cached, from: 'stale' };
       return this.#stale(placed, error) ?? (await this.#again(placed, error, signal));
     }
   }
@@ -160,7 +160,7 @@ export class Reads {
       const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
       return { ...placed, held: renewed, fresh: true };
     } catch (thrown) {
-      if (isAway(toKeymountError(thrown))) return placed;
+      if (toKeymountError(thrown).retryable) return placed;
       throw thrown;
     }
   }

@@ -29,7 +29,8 @@ const overhead = 512;
 
 /** The secrets of all sessions, bounded in number and bytes; the least recently used go first. */
 export class Secrets {
-  readonly #secrets: LRUCache<string, Kept>;
+  /** By their numbers: long keys would cost more than what most secrets hold. */
+  readonly #secrets: LRUCache<number, Kept>;
   #lastNumber = 0;
 
   constructor({ entries, bytes }: SecretsLimits = usualLimits) {
@@ -57,13 +58,16 @@ export class Secrets {
   }
 
   get(held: Held, sourceKey: string): CachedSecret | undefined {
-    return this.#secrets.get(keyOf(held, sourceKey));
+    const number = held.secrets.get(sourceKey);
+    return number === undefined ? undefined : this.#secrets.get(number);
   }
 
   put(held: Held, sourceKey: string, secret: Secret, readAt: number): CachedSecret {
     const cached = this.numbered(secret, readAt);
-    this.#secrets.set(keyOf(held, sourceKey), { ...cached, of: held, sourceKey });
-    held.secrets.add(sourceKey);
+    this.purge(held, sourceKey);
+    this.#secrets.set(cached.number, { ...cached, of: held, sourceKey });
+    // One that is larger than all of them may be is not taken in.
+    if (this.#secrets.has(cached.number)) held.secrets.set(sourceKey, cached.number);
     return cached;
   }
 
@@ -73,21 +77,19 @@ export class Secrets {
   }
 
   purge(held: Held, sourceKey: string): void {
-    this.#secrets.delete(keyOf(held, sourceKey));
+    const number = held.secrets.get(sourceKey);
+    if (number === undefined) return;
+    this.#secrets.delete(number);
     held.secrets.delete(sourceKey);
   }
 
   /** Cached values die with their session. */
   purgeAll(held: Held): void {
-    for (const sourceKey of held.secrets) this.#secrets.delete(keyOf(held, sourceKey));
+    for (const number of held.secrets.values()) this.#secrets.delete(number);
     held.secrets.clear();
   }
 
   clear(): void {
     this.#secrets.clear();
   }
-}
-
-function keyOf(held: Held, sourceKey: string): string {
-  return `${held.id} ${sourceKey}`;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Source } from '../plan/plan.ts';
 import type { Caller } from './caller.ts';
 import type { Connection } from './connections.ts';
@@ -17,12 +17,12 @@ export interface SessionKeys {
  * Keys hold what is proven. An unproven pod gets only what it logged in for itself, with the very token that it shows: anybody
  * can write another pod's uid into attributes.
  */
-export function sessionKeys(connection: Connection, { accessKey }: Source, caller: Caller): SessionKeys {
+export function sessionKeys(connection: Connection, source: Source, caller: Caller): SessionKeys {
   const { identity, tokens, publishSecrets } = caller;
   const { namespace, serviceAccount, serviceAccountUid, podUid, proven } = identity;
-  const login = `${connection.key} ${accessKey}`;
+  const login = loginKey(connection, source);
   const shown = [...(proven ? [] : tokens), ...publishSecrets].map(([name, value]) => [name, value.reveal()]);
-  const proof = shown.length === 0 ? '' : createHash('sha256').update(JSON.stringify(shown)).digest('base64');
+  const proof = shown.length === 0 ? '' : hash('sha256', JSON.stringify(shown), 'base64');
   const who = JSON.stringify([namespace, serviceAccount, serviceAccountUid, proof]);
   const mayShare =
     proven && publishSecrets.size === 0 && connection.backend.scopeOf(connection.settings) === 'serviceAccount';
@@ -31,4 +31,16 @@ export function sessionKeys(connection: Connection, { accessKey }: Source, calle
     account: mayShare ? `${login} account ${who}` : undefined,
     login,
   };
+}
+
+/** A source has one connection for good, so this is worked out once for all Mounts of its class. */
+const loginKeys = new WeakMap<Source, { readonly connection: string; readonly key: string }>();
+
+/** The digest of connection, role and audience: their text is long, and would be kept for every pod. */
+function loginKey({ key: connection }: Connection, source: Source): string {
+  const known = loginKeys.get(source);
+  if (known?.connection === connection) return known.key;
+  const key = hash('sha256', JSON.stringify([connection, source.accessKey]), 'base64');
+  loginKeys.set(source, { connection, key });
+  return key;
 }

@@ -19,8 +19,8 @@ export interface Held {
   ends: number;
   /** Keys of sources that were refused to a session newer than the refusal before: no login helps them. */
   readonly denied: Set<string>;
-  /** Keys of its sources in the cache. */
-  readonly secrets: Set<string>;
+  /** Its secrets in the cache: their numbers by the keys of their sources. */
+  readonly secrets: Map<string, number>;
 }
 
 /** Who wants a session for what. */
@@ -40,7 +40,7 @@ export interface SessionsOptions {
   /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
   readonly maxAge: number;
   readonly onEnd: (held: Held) => void;
-  /** Sessions kept, 20,000 unless told. */
+  /** Sessions kept, 2,000 unless told: a node has a few hundred pods, and those of pods that are gone go first. */
   readonly max?: number;
 }
 
@@ -61,7 +61,7 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    this.#held = new LRUCache({ max: options.max ?? 20_000, dispose: (held) => this.#end(held) });
+    this.#held = new LRUCache({ max: options.max ?? 2_000, dispose: (held) => this.#end(held) });
   }
 
   /** Sessions by whose they are. */
@@ -135,7 +135,7 @@ export class Sessions {
     const scope = isAccounts && !ownOnly && keys.account !== undefined ? 'serviceAccount' : 'pod';
     const key = scope === 'serviceAccount' ? (keys.account ?? keys.pod) : keys.pod;
     const ends = Math.min(session.expires ?? Number.POSITIVE_INFINITY, deps.clock.now() + maxAge);
-    const held: Held = { id: this.nextId(), session, scope, ends, denied: new Set(), secrets: new Set() };
+    const held: Held = { id: this.nextId(), session, scope, ends, denied: new Set(), secrets: new Map() };
     this.#held.set(key, held);
     return { held, key };
   }

@@ -119,6 +119,9 @@ describe('logins to Azure', () => {
     const wrong = await refused(podLogin(secrets({ clientid: client, clientsecret: 'wr0ng-secret' })), auth);
     assert.match(wrong, /AADSTS7000215/);
     assert.ok(!wrong.includes('wr0ng-secret'));
+    const swapped = await refused(podLogin(secrets({ clientid: app.secret, clientsecret: client })), auth);
+    assert.match(swapped, /AADSTS700016/);
+    assert.ok(!swapped.includes(app.secret), swapped);
   });
 
   it('uses the identity of the node as the admin’s, which their rules decide on', async () => {

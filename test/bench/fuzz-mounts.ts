@@ -14,8 +14,14 @@ export interface FuzzMount {
   readonly permission: string;
 }
 
-// smaller than in a test: it is the number of Mounts that counts here
-const { junk, objects, names } = oddRequests({ text: 20_000, depth: 5_000 });
+// mostly smaller than in a test: it is the number of Mounts that counts here
+const small = oddRequests({ text: 2_000, depth: 500 });
+const large = oddRequests({ text: 300_000, depth: 50_000 });
+const { names } = small;
+const mostly = (usual: fc.Arbitrary<string>, rare: fc.Arbitrary<string>) =>
+  fc.oneof({ weight: 200, arbitrary: usual }, { weight: 1, arbitrary: rare });
+const junk = mostly(small.junk, large.junk);
+const objects = mostly(small.objects, large.objects);
 const batchSize = 500;
 
 /** Mounts without end, the same for the same seed. */

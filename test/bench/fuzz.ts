@@ -36,6 +36,9 @@ interface Options {
 /** Growth of RSS from the middle to the end of which is said that it is none. */
 const tolerance = 1.1;
 
+/** Mounts with an answer that no Mount should get. */
+const mostShown = 10;
+
 async function fuzz(options: Options): Promise<boolean> {
   const vault = await startOddVault();
   const keymount = await startFuzzed(programOf(options.program), vault, options.nodeFlags);
@@ -58,6 +61,7 @@ class Run {
   #begun = 0;
   #done = 0;
   #slowest = 0;
+  #shown = 0;
   #since = performance.now();
 
   constructor(keymount: FuzzedProcess, options: Options) {
@@ -76,7 +80,7 @@ class Run {
       this.#slowest = Math.max(this.#slowest, performance.now() - start);
       const code = codeOf(outcome);
       this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1);
-      if (isDefect(code)) console.log(`${code}: ${JSON.stringify(next).slice(0, 1_000)}`);
+      if (isDefect(code) && this.#shown++ < mostShown) console.log(`${code}: ${JSON.stringify(next).slice(0, 300)}`);
       this.#done++;
       await this.#tell();
     }

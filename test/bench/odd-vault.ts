@@ -25,7 +25,7 @@ export const oddAnswers: Readonly<Record<string, Respond>> = {
   list: json([1]),
   number: text('1e400'),
   half: text('{"auth":{"client_token":"hvs.'),
-  deep: text(`{"data":${'['.repeat(20_000)}${']'.repeat(20_000)}}`),
+  deep: text(`{"data":${'['.repeat(5_000)}${']'.repeat(5_000)}}`),
   nulls: json({ auth: null, data: null, warnings: null }),
   values: json({ auth: 'x', data: 'x', lease_id: 7 }),
   token: json({ auth: { client_token: 'a\r\nb: c' }, data: [] }),
@@ -35,7 +35,7 @@ export const oddAnswers: Readonly<Record<string, Respond>> = {
   page: text('<html><body>Sign in</body></html>', 'text/html'),
   'page-404': text('<html>no</html>', 'text/html', 404),
   'odd-errors': json({ errors: { message: 7 } }, 400),
-  'long-errors': json({ errors: ['long '.repeat(10_000)] }, 403),
+  'long-errors': json({ errors: ['long '.repeat(1_000)] }, 403),
   'many-lines': json({ errors: ['1 error occurred:\n\t* one\n\t* two\r\n\u2028three\u0000'] }, 403),
   missing: json({ errors: [] }, 404),
   sealed: json({ errors: ['Vault is sealed'] }, 503),
@@ -44,7 +44,7 @@ export const oddAnswers: Readonly<Record<string, Respond>> = {
   nowhere: redirect(''),
   file: redirect('file:///etc/passwd'),
   elsewhere: redirect('http://127.0.0.1:1/v1/secret'),
-  large: text(`{"data":{"data":{"key":"${'x'.repeat(300_000)}"}}}`),
+  large: text(`{"data":{"data":{"key":"${'x'.repeat(30_000)}"}}}`),
   latin1: (response) => void response.end(Buffer.from('{"data":{"data":{"key":"\xe9"}}}', 'latin1')),
 };
 

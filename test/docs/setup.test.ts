@@ -32,7 +32,7 @@ describe('what docs/vault.md says that the server needs', requires('bao', 'fakek
       pod,
       tokens,
     });
-    const socket = (await lab.keymount(['--refresh-interval=1m'])).socket('vault');
+    const socket = (await lab.keymounts.get({ flags: ['--refresh-interval=1m'] })).socket('vault');
     return texts(await mount(socket, attributes));
   }
 

@@ -72,7 +72,7 @@ forEachBuild('keymount that is asked to stop', (build) => {
   });
 
   it('stops at SIGINT as well, whoever is connected, and a second signal changes nothing', async () => {
-    const keymount = await start('20s');
+    const keymount = await start('1s');
     // one that says nothing, and one that begins and says no more
     for (const greeting of ['', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n']) {
       const socket = createConnection(keymount.socket('vault')).on('error', () => {});

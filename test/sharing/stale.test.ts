@@ -92,10 +92,8 @@ describe('while OpenBao cannot be asked', requires('bao', 'fakekube'), () => {
   }
 
   it('an outdated secret is not served beyond its session, nor longer than the class says', async () => {
-    const [brief, long] = ['1s', '1h'].map((staleOnError) => ({ ...never, staleOnError, roleName: 'brief' })) as [
-      Record<string, string>,
-      Record<string, string>,
-    ];
+    const staleFor = (staleOnError: string) => ({ ...never, staleOnError, roleName: 'brief' });
+    const [brief, long] = [staleFor('1s'), staleFor('1h')];
     for (const parameters of [brief, long]) await mount(parameters);
     lab.proxy.faults({ status: 503 });
     assert.deepEqual(texts(await mount(brief)), { password: 'old' });

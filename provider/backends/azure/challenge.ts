@@ -13,5 +13,6 @@ export function resourceOf({ status, headers }: Reply, vault: Address): string |
   const named = /\b(?:resource|scope)="([^"]{1,500})"/.exec(challenge)?.[1]?.replace(/\/\.default$/, '');
   const url = named === undefined ? null : URL.parse(named);
   if (named === undefined || url === null || url.protocol !== 'https:') return undefined;
+  if (!url.hostname.includes('.')) return undefined;
   return vault.host === url.hostname || vault.host.endsWith(`.${url.hostname}`) ? named.replace(/\/+$/, '') : undefined;
 }

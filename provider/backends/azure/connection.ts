@@ -15,6 +15,8 @@ export interface AzureConnection {
   readonly authority: Address | undefined;
   /** Undefined: the ServiceAccount's annotation says it. */
   readonly tenant: string | undefined;
+  /** Where no annotation says it either. */
+  readonly fallbackTenant: string | undefined;
   readonly auth: AzureAuth;
   /** Of a class's own connection with an identity that is the admin's. */
   readonly allow: readonly AllowRule[] | undefined;
@@ -161,6 +163,7 @@ export const azureConnectionSchema: z.ZodType<AzureConnection> = z
       cloud: choiceOf(known, environmentFile),
       authority,
       tenant: own,
+      fallbackTenant: undefined,
       proxy,
       allow: undefined,
       tokenRequest: true,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { KeymountError } from '../../errors.ts';
 import type { Address } from '../../net/address.ts';
 import type { Reply } from '../../net/request.ts';
@@ -48,7 +49,7 @@ export async function requestToken(
     form.set('client_assertion', credential.assertion);
   }
   // AD FS of Azure Stack is a tenant of its own kind: it has no version in its path.
-  const path = tenant.toLowerCase() === 'adfs' ? '/adfs/oauth2/token' : `/${tenant}/oauth2/v2.0/token`;
+  const path = tenant.toLowerCase() === 'adfs' ? '/oauth2/token' : '/oauth2/v2.0/token';
   const message = {
     method: 'POST',
     path,
@@ -60,9 +61,21 @@ export async function requestToken(
     body: form.toString(),
   };
   const started = now();
-  const reply = await send({ call: 'login', ...(via ?? { address: authority }) }, message, signal);
+  const address = addressFor(via?.address ?? authority, tenant, clientId, request.who);
+  const target = { ...via, address, call: 'login' as const };
+  const reply = await send(target, message, signal);
   if (reply.status !== 200) throw explainLogin(reply, request, started);
   return readToken(reply, request.who, started);
+}
+
+/**
+ * Entra ID throttles each client on its own, and anybody can have their client throttled: so each has a line of its own, lest one
+ * holds back the logins of all.
+ */
+function addressFor(authority: Address, tenant: string, clientId: string, { clientId: shown }: Who): Address {
+  const prefix = `${authority.prefix}/${tenant}`;
+  const client = shown ?? createHash('sha256').update(clientId).digest('hex').slice(0, 8);
+  return { ...authority, prefix, text: `${authority.text}/${tenant} (client ${client})` };
 }
 
 /** Throws `login-failed`. */
@@ -89,7 +102,7 @@ function toText(value: unknown): string {
 function explainLogin(reply: Reply, request: TokenRequest, now: number): KeymountError {
   const { who, credential, authority, via } = request;
   const shown = 'secret' in credential ? credential.secret : credential.assertion;
-  const reason = reasonOf(reply, [shown]);
+  const reason = reasonOf(reply, who.clientId === undefined ? [shown, request.clientId] : [shown]);
   const doing = `logging in as ${whoText(who)}`;
   const server = explainServer(reply, (via?.address ?? authority).text, doing, reason, now);
   if (server !== undefined) return server;
@@ -97,7 +110,7 @@ function explainLogin(reply: Reply, request: TokenRequest, now: number): Keymoun
 }
 
 // https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-function hintOf(reason: string, { account, clientId, tenant, credential }: TokenRequest): string | undefined {
+function hintOf(reason: string, { account, tenant, credential }: TokenRequest): string | undefined {
   if (/AADSTS(?:700211|700212|700213|70021)\b/.test(reason)) {
     return `the identity needs a federated credential for the issuer of this cluster, the subject system:serviceaccount:${account.replace('/', ':')} and the audience of the token`;
   }

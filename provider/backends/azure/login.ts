@@ -67,12 +67,19 @@ export async function prepareLogin(
   );
 
   function withEntra(account: EntraAccount, serviceAccountUid: string | undefined): LoggedIn {
-    const who = { clientId: account.clientId, tenant: account.tenant, method: account.method };
+    const who = { clientId: shownClient(account), tenant: account.tenant, method: account.method };
     const authority = connection.authority ?? cloud.authority;
     const { namespace, serviceAccount } = login.identity;
     const { via: through, ...rest } = account;
     const keyOf = (resource: string) =>
-      JSON.stringify([authority.text, through?.address.text, who, account.proof, resource]);
+      JSON.stringify([
+        authority.text,
+        through?.address.text,
+        account.tenant,
+        account.clientId,
+        account.proof,
+        resource,
+      ]);
     return {
       cloud,
       who,
@@ -111,6 +118,12 @@ interface EntraAccount {
   readonly proof: string;
   readonly credential: Credential;
   readonly via?: TokenRequest['via'] | undefined;
+}
+
+/** Of a service principal only what looks like one: its secret may have been put in its place. */
+function shownClient({ clientId, credential }: EntraAccount): string | undefined {
+  const looksRight = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(clientId);
+  return 'assertion' in credential || looksRight ? clientId : undefined;
 }
 
 function withManagedIdentity(
@@ -154,34 +167,47 @@ async function clientOf(
   signal: AbortSignal,
 ): Promise<string> {
   if (auth.method !== 'pod' && auth.clientId !== undefined) return auth.clientId;
-  const found = await annotation(login, clientAnnotation, signal);
-  if (found !== undefined && isClientId(found)) return found;
+  const { text, unavailable } = await readAnnotation(login, clientAnnotation, signal);
+  if (text !== undefined && isClientId(text)) return text;
   const { namespace, serviceAccount } = login.identity;
   const hint = `name the identity in clientID, or annotate the ServiceAccount ${namespace}/${serviceAccount} with ${clientAnnotation}`;
   if (auth.method === 'identity-binding') {
-    throw new KeymountError('token-missing', 'clientID is required for identity binding', { hint });
+    const message = 'clientID is required for identity binding';
+    throw new KeymountError('token-missing', message, { reason: unavailable, hint });
   }
   throw new KeymountError('token-missing', 'the class names no clientID, and nodePublishSecretRef is not set', {
+    reason: unavailable,
     hint: `${hint}; a service principal comes in the Secret of nodePublishSecretRef of the volume`,
   });
 }
 
-async function tenantOf({ tenant }: AzureConnection, login: Login, signal: AbortSignal): Promise<string> {
-  const found = tenant ?? (await annotation(login, tenantAnnotation, signal));
+async function tenantOf(
+  { tenant, fallbackTenant }: AzureConnection,
+  login: Login,
+  signal: AbortSignal,
+): Promise<string> {
+  if (tenant !== undefined) return tenant;
+  const { text, unavailable } = await readAnnotation(login, tenantAnnotation, signal);
+  const found = text ?? fallbackTenant;
   if (found !== undefined && isTenant(found)) return found;
   throw new KeymountError('class-invalid', 'tenantId is not provided', {
     at: { path: 'parameters.tenantID' },
+    reason: unavailable,
     hint: `set it, or annotate the ServiceAccount with ${tenantAnnotation}`,
   });
 }
 
-/** Undefined where there is none, and where the cluster cannot be asked: then the class has to say it. */
-async function annotation(login: Login, name: string, signal: AbortSignal): Promise<string | undefined> {
+/** Where the cluster cannot be asked the class has to say it; why not may explain what is missing then. */
+async function readAnnotation(
+  login: Login,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ text?: string | undefined; unavailable?: string }> {
   try {
-    return (await login.annotations(signal)).get(name)?.trim() || undefined;
+    return { text: (await login.annotations(signal)).get(name)?.trim() || undefined };
   } catch (thrown) {
-    if (thrown instanceof KeymountError && thrown.code === 'cluster-unavailable') return undefined;
-    throw thrown;
+    if (!(thrown instanceof KeymountError) || thrown.code !== 'cluster-unavailable') throw thrown;
+    return { unavailable: thrown.reason === undefined ? thrown.message : `${thrown.message} (${thrown.reason})` };
   }
 }
 

@@ -1,4 +1,5 @@
 import { KeymountError } from '../../errors.ts';
+import { abortedError } from '../../net/aborted.ts';
 import type { Reply } from '../../net/request.ts';
 import { isJsonObject, type JsonObject, type JsonValue, ownKey, rawNumber, toInteger } from '../../util/json.ts';
 import type { Lease, Renewal, Tenure } from '../backend.ts';
@@ -21,9 +22,12 @@ export function createVaultTenure(client: VaultClient, authority: Authority, ser
     args: JsonObject | undefined,
     signal: AbortSignal,
   ): Promise<Reply> {
-    const reply = await client.send({ method, target, token, ...(args === undefined ? {} : { args }) }, signal);
+    const message = { method, target, token, ...(args === undefined ? {} : { args }) };
+    const reply = await client.send(message, signal).catch((thrown: unknown) => {
+      throw signal.aborted && !(thrown instanceof KeymountError) ? abortedError(signal, server) : thrown;
+    });
     if (reply.status === 200 || reply.status === 204) return reply;
-    throw explain(reply, { server, token, doing: target === 'auth/token/revoke-self' ? 'ending a token' : 'renewing' });
+    throw explain(reply, { server, token, target, role });
   }
 
   return {
@@ -77,12 +81,24 @@ function fieldsOf(value: JsonValue | undefined): JsonObject {
   return isJsonObject(value) ? value : {};
 }
 
+interface TenureCall {
+  readonly server: string;
+  readonly token: string;
+  readonly target: string;
+  readonly role: string | undefined;
+}
+
 /** 400 is what Vault and OpenBao say of a lease, and 403 of a token, that they do not know (any more). */
-function explain(
-  reply: Reply,
-  { server, token, doing }: { server: string; token: string; doing: string },
-): KeymountError {
+function explain(reply: Reply, { server, token, target, role }: TenureCall): KeymountError {
+  const doing = target === 'auth/token/revoke-self' ? 'ending a token' : 'renewing';
   const reason = reasonOf(reply, [token]);
+  if (isPolicyRefusal(reply)) {
+    const whose = role === undefined ? 'the token' : `role "${role}"`;
+    return new KeymountError('backend-rejected', `${doing} was refused`, {
+      reason,
+      hint: `a policy of ${whose} needs: path "${target}" { capabilities = ["update"] }; the policy "default" has it`,
+    });
+  }
   if (reply.status === 403 || (reply.status === 400 && /lease not found|invalid lease/i.test(reason))) {
     return new KeymountError('lease-lost', `${doing} failed, it is gone`, { reason });
   }
@@ -90,5 +106,20 @@ function explain(
   return (
     explainServer(reply, question, doing, reason) ??
     new KeymountError('backend-rejected', `${doing} was rejected`, { reason })
+  );
+}
+
+/**
+ * Is it the policy that says no? Both servers answer 403 then as well, but in the words of Go's multierror and with this one error;
+ * of a token that they do not know they say `permission denied` alone, or `invalid token` beside it.
+ */
+function isPolicyRefusal({ status, body }: Reply): boolean {
+  const errors = ownKey(jsonObjectOf(body) ?? {}, 'errors');
+  const [only, ...others] = Array.isArray(errors) ? errors : [];
+  return (
+    status === 403 &&
+    others.length === 0 &&
+    typeof only === 'string' &&
+    /^1 error occurred:\s*\* permission denied\s*$/.test(only)
   );
 }

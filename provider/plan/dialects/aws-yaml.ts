@@ -1,6 +1,5 @@
 import type { Place } from '../../errors.ts';
 import type { Problems } from '../problems.ts';
-import { toGoTimestamp } from '../timestamp.ts';
 import { isNull, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from '../yaml.ts';
 
 /** The fields of one of the AWS provider's structs. */
@@ -69,7 +68,7 @@ export function coerce(text: string): string {
   if (/^\.(?:nan|NaN|NAN)$/.test(text)) return 'NaN';
   if (!/^[-+.0-9]/.test(text) || text.length > 400) return text;
   const digits = text.replaceAll('_', '');
-  return toGoTimestamp(text) ?? goInteger(digits) ?? goFloat(digits) ?? text;
+  return goInteger(digits) ?? goFloat(digits) ?? text;
 }
 
 /** What strconv.ParseInt with base 0 or ParseUint takes, in decimal. */
@@ -82,14 +81,17 @@ function goInteger(text: string): string | undefined {
   return value.toString();
 }
 
-/** What yaml.v2 takes for a float, as strconv.FormatFloat(value, 'g', -1, 64) writes it. */
+/** What yaml.v2 takes for a float, as strconv.FormatFloat(value, 'g', -1, 32) writes it: sigs.k8s.io/yaml keeps 24 bits. */
 function goFloat(text: string): string | undefined {
   if (!/^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/.test(text)) return undefined;
-  const value = Number(text);
-  if (!Number.isFinite(value)) return undefined;
+  if (!Number.isFinite(Number(text))) return undefined;
+  const value = Math.fround(Number(text));
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
-  const [mantissa = '', exponent = '0'] = value.toExponential().split('e');
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
+  const shortest = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((digits) => value.toPrecision(digits));
+  const number = Number(shortest.find((each) => Math.fround(Number(each)) === value) ?? value);
+  const [mantissa = '', exponent = '0'] = number.toExponential().split('e');
   const power = Number(exponent);
-  if (power >= -4 && power < 6) return String(value);
+  if (power >= -4 && power < 6) return String(number);
   return `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }

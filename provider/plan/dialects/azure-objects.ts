@@ -6,6 +6,9 @@ import { azureFields } from './azure-object.ts';
 
 const form = 'objects: |\n  array:\n    - |\n      objectName: …\n      objectType: secret';
 
+/** Each is a text of YAML of its own, which takes a while to parse. */
+const mostObjects = 1_000;
+
 /** The objects of a class: `array` is a list of texts, and each of these is YAML again. */
 export function readAzureObjects(text: string, problems: Problems): Fields[] {
   const at: Place = { path: 'objects' };
@@ -26,6 +29,10 @@ export function readAzureObjects(text: string, problems: Problems): Fields[] {
   }
   if (array.kind !== 'list') {
     problems.error({ ...at, line: array.line }, `must have a list in array, as ${oneLine(form)}`);
+    return [];
+  }
+  if (array.items.length > mostObjects) {
+    problems.error({ ...at, line: array.line }, `has more than ${mostObjects} objects; split it into several classes`);
     return [];
   }
   return array.items.flatMap((item, index) => {

@@ -8,6 +8,9 @@ import { readAzureObject } from './azure-object.ts';
 import { readAzureObjects } from './azure-objects.ts';
 import { readAzureAccess } from './azure-parameters.ts';
 
+/** A history makes many of one object; no volume has so many. */
+const mostFiles = 5_000;
+
 /** Classes of the Azure Key Vault provider, as their users write them. */
 export function parseAzureClass(parameters: Parameters, { separateCertAndKey = false }: PlanOptions): Plan {
   const problems = new Problems();
@@ -17,10 +20,12 @@ export function parseAzureClass(parameters: Parameters, { separateCertAndKey = f
   const ofClass = readClassFreshness(parameters, problems);
   for (const fields of readAzureObjects(parameters.get('objects') ?? '', problems)) {
     for (const { source, outputs: files } of readAzureObject(fields, access, ofClass, separateCertAndKey, problems)) {
+      if (outputs.length >= mostFiles) continue;
       const index = sources.add(source);
       outputs.push(...files.map((output) => ({ ...output, source: index })));
     }
   }
+  if (outputs.length >= mostFiles) problems.error({ path: 'objects' }, `makes ${mostFiles} files or more`);
   checkCollisions(outputs, problems);
   problems.throwIfAny();
   return { dialect: 'azure', sources: sources.list, outputs, warnings: problems.warnings };

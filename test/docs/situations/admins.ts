@@ -49,6 +49,7 @@ export const admins: Situations = {
     ),
   async 'too-many'(lab) {
     const flags = ['--limits-mounts=1'];
+    await lab.keymounts.get({ flags });
     lab.proxy.faults({ match: /login/, delay: 1_000 });
     const wrong = anything(object('secret/data/database/confg'));
     const [first, second] = await Promise.all([lab.told({ ...wrong, flags }), lab.told({ ...wrong, flags })]);
@@ -65,7 +66,7 @@ export const admins: Situations = {
     return text;
   },
   async malformed(lab) {
-    return refused(await mount((await lab.keymount()).socket('vault'), '[]')).message;
+    return refused(await mount((await lab.keymounts.get()).socket('vault'), '[]')).message;
   },
   'wrong-settings': () => serveOnce(['--sockt-dir=/run/x', '--log-level=verbose']),
   async 'socket-taken'() {

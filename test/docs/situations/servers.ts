@@ -18,12 +18,11 @@ export const servers: Situations = {
     return await lab.told(anything(good, { vaultAddress }));
   },
   async throttled(lab) {
-    await lab.bao.write('sys/quotas/rate-limit/docs', { path: 'secret/', rate: 0.01 });
+    await lab.bao.write('sys/quotas/rate-limit/docs', { path: 'secret/', rate: 1, interval: '1h' });
     // a keymount of its own: it asks a server that said Retry-After no more for that long
-    const flags = ['--node-name=throttled'];
-    const wrong = anything(object('secret/data/missing'));
-    await lab.told({ ...wrong, flags });
-    const text = await lab.told({ ...wrong, flags });
+    const wrong = { ...anything(object('secret/data/missing')), flags: ['--node-name=throttled'] };
+    await lab.told(wrong);
+    const text = await lab.told(wrong);
     await lab.bao.delete('sys/quotas/rate-limit/docs');
     return text;
   },

@@ -84,19 +84,26 @@ export class World {
       'error' in outcome ? outcome.error.code : String(outcome.secret.keys?.['password']),
     ]);
     const answer = Object.fromEntries(told) as Answer;
-    if (outcomes.every((outcome) => !('error' in outcome))) this.intervals.mounted(caller.volume, JSON.stringify(answer));
+    if (outcomes.every((outcome) => !('error' in outcome)))
+      this.intervals.mounted(caller.volume, JSON.stringify(answer));
     return answer;
   }
 
-  /** Mounts every `interval` seconds for so long, and says at which seconds an answer was another than before. */
-  async live(addresses: readonly string[], seconds: number, interval: number, caller: Caller = pod): Promise<string[]> {
+  /**
+   * Mounts as the driver does, for so many seconds: every 75, and 210 after a change. Returns at which seconds there was another
+   * answer than before.
+   */
+  async live(addresses: readonly string[], seconds: number, caller: Caller = pod): Promise<string[]> {
     const changes: string[] = [];
     let before = '';
-    for (let at = 0; at <= seconds; at += interval) {
+    for (let left = seconds; left > 0; ) {
       const answer = JSON.stringify(await this.mount(addresses, caller));
-      if (answer !== before) changes.push(`${(this.outside.clock.time - 1_000_000) / 1000} ${answer}`);
+      const changed = answer !== before;
+      if (changed) changes.push(`${(this.outside.clock.time - 1_000_000) / 1000} ${answer}`);
       before = answer;
-      if (at + interval <= seconds) await this.pass(interval);
+      const pause = Math.min(left, changed ? 210 : 75);
+      await this.pass(pause);
+      left -= pause;
     }
     return changes;
   }

@@ -16,7 +16,7 @@ function held(): Held {
     close: () => {},
   };
   const ends = Number.POSITIVE_INFINITY;
-  return { id: ++lastId, session, scope: 'pod', ends, denied: new Set(), secrets: new Set() } as Held;
+  return { id: ++lastId, session, scope: 'pod', ends, denied: new Set(), secrets: new Map() } as Held;
 }
 
 const secret = (size = 10): Secret => ({ keys: { k: 'v' }, version: '1', size });

@@ -80,6 +80,6 @@ describe('the connection of an Azure class', () => {
     }
     assert.match(refused({ clientId: 'a\nb' }), /^class-invalid clientID/);
     assert.match(refused({ vault: 'a.b' }), /^class-invalid keyvaultName/);
-    assert.equal(make({}, ['--azure-tenant', 'contoso.example']).tenant, 'contoso.example');
+    assert.equal(make({}, ['--azure-tenant', 'contoso.example']).fallbackTenant, 'contoso.example');
   });
 });

@@ -142,6 +142,19 @@ describe('an Azure class', () => {
     assert.match(wrong('encoding: hex'), /did you mean objectEncoding/);
   });
 
+  it('is refused when it is made to be large, before that takes long', () => {
+    const started = performance.now();
+    const many = `array:\n${'- "a: b"\n'.repeat(12_000)}`;
+    assert.match(mistakesOf('azure', { ...vault, objects: many }).join(), /more than 1000 objects/);
+    const histories = Array.from({ length: 900 }, (_, index) => [
+      `objectName: n${index}`,
+      'objectType: secret',
+      'objectVersionHistory: 100',
+    ]);
+    assert.match(mistakesOf('azure', azureClass(histories)).join(), /5000 files or more/);
+    assert.ok(performance.now() - started < 5_000);
+  });
+
   it('refuses two objects for one file', () => {
     assert.match(mistakesOf('azure', azureClass([secret(), secret()])).join(), /objects\[1\].*and objects\[0\]/);
   });
