@@ -44,6 +44,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
   readonly onlySentTokens?: (connection: Connection) => boolean;
   /** Milliseconds for which its secrets are served from memory, in place of the admin's default: for stores that cost nothing to ask. */
   readonly refreshInterval?: number;
+  /** How messages call an inline connection, its address for instance. */
+  readonly titleOf?: (connection: Connection) => string;
   /** The servers that it talks to. */
   readonly lines?: () => LineState[];
   /** The address of a source, checked as far as that is possible without asking. Throws `class-invalid`. */

@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, readlinkSync, renameSync, type Stats, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KeymountError } from '../errors.ts';
@@ -7,10 +17,11 @@ import { checkFree } from '../rpc/sockets.ts';
 import { systemClock } from '../util/clock.ts';
 
 /**
- * `keymount prepare`: what only root can do before the unprivileged daemon starts. In each providers directory, which is root's
- * and shared with other providers, it makes our sub-directory `keymount/` and relative links `vault.sock -> keymount/vault.sock`
- * (the driver, v1.6.0, follows them), and hands the sub-directory and the state directory to the daemon's user. Needs uid 0 and
- * CAP_CHOWN; the providers directory itself is neither changed in owner nor in mode.
+ * `keymount prepare`: what only root can do before the unprivileged daemon starts. In the first providers directory, which is
+ * root's and shared with other providers, it makes our sub-directory `keymount/` and relative links `vault.sock ->
+ * keymount/vault.sock` (the driver, v1.6.0, follows them), and hands the sub-directory and the state directory to the daemon's
+ * user. In further providers directories it makes links to the same sockets: the driver looks there first, and mounts all of them
+ * under the node's own paths. Needs uid 0 and CAP_CHOWN; the owner and mode of the providers directories stay as they are.
  */
 export interface PrepareOptions {
   readonly providersDirs: readonly string[];
@@ -20,12 +31,12 @@ export interface PrepareOptions {
   readonly takeover: boolean;
 }
 
-/** Our sub-directory of a providers directory. */
+/** Our sub-directory of the first providers directory. */
 const ownDirectory = 'keymount';
 
 export const prepareHelp = `usage: keymount prepare --providers-dir DIR [--providers-dir DIR] [options]
 
-  --providers-dir DIR   directory in which the driver looks for sockets; may be given more than once
+  --providers-dir DIR   directory in which the driver looks for sockets; may be given more than once, the first gets the sockets
   --state-dir DIR       state directory to make for the daemon
   --providers LIST      dialects that get a link, separated by commas (default ${dialectNames.join(',')})
   --uid N               user of the daemon (default 65532)
@@ -45,13 +56,17 @@ export async function runPrepare(argv: readonly string[], print: (text: string) 
 
 /** Throws `socket-taken` before anything is changed, and `settings-invalid`. */
 export async function prepare({ providersDirs, stateDir, dialects, uid, takeover }: PrepareOptions): Promise<void> {
-  const links = providersDirs.flatMap((dir) => dialects.map((dialect) => ({ dir, name: `${dialect}.sock` })));
-  for (const { dir, name } of links) {
-    if (!isOurLink(join(dir, name), name)) await checkFree(join(dir, name), takeover, systemClock);
+  const [first = ''] = providersDirs;
+  const links = providersDirs.flatMap((dir) => {
+    const sockets = dir === first ? ownDirectory : join(first, ownDirectory);
+    return dialects.map((dialect) => ({ dir, name: `${dialect}.sock`, target: join(sockets, `${dialect}.sock`) }));
+  });
+  for (const { dir, name, target } of links) {
+    if (!pointsTo(join(dir, name), target)) await checkFree(join(dir, name), takeover, systemClock);
   }
-  for (const dir of providersDirs) makeOwned(join(dir, ownDirectory), uid);
+  makeOwned(join(first, ownDirectory), uid);
   if (stateDir !== undefined) makeOwned(stateDir, uid);
-  for (const { dir, name } of links) link(dir, name);
+  for (const each of links) link(each);
 }
 
 function readOptions(argv: readonly string[]): PrepareOptions {
@@ -93,9 +108,9 @@ function invalid(message: string): KeymountError {
   return new KeymountError('settings-invalid', message, { hint: 'see keymount prepare --help' });
 }
 
-function isOurLink(path: string, name: string): boolean {
+function pointsTo(path: string, target: string): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  return stats?.isSymbolicLink() === true && readlinkSync(path) === join(ownDirectory, name);
+  return stats?.isSymbolicLink() === true && readlinkSync(path) === target;
 }
 
 /** A directory of mode 0700 that belongs to `uid`. Without CAP_FOWNER only its owner may change the mode, so that comes first. */
@@ -111,10 +126,12 @@ function makeOwned(path: string, uid: number): void {
   chownSync(path, uid, uid);
 }
 
-function link(dir: string, name: string): void {
+function link({ dir, name, target }: { dir: string; name: string; target: string }): void {
   const path = join(dir, name);
-  if (isOurLink(path, name)) return;
+  if (pointsTo(path, target)) return;
+  mkdirSync(dir, { recursive: true });
   const fresh = join(dir, `.${name}.${ownDirectory}`);
-  if (lstatSync(fresh, { throwIfNoEntry: false }) === undefined) symlinkSync(join(ownDirectory, name), fresh);
+  rmSync(fresh, { force: true });
+  symlinkSync(target, fresh);
   renameSync(fresh, path);
 }

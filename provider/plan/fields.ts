@@ -63,6 +63,10 @@ export class Fields {
     this.#problems.error(this.place(key), message);
   }
 
+  warn(key: string, message: string): void {
+    this.#problems.warn(this.place(key), message);
+  }
+
   has(key: string): boolean {
     return this.node(key) !== undefined;
   }

@@ -20,12 +20,13 @@ export function jmesPathProblem(expression: string): string | undefined {
   if (expression.length > longest) return `is longer than ${longest} characters`;
   try {
     compile(expression);
-    return undefined;
+    // The library takes a final dot for nothing.
+    if (!/\.\s*$/.test(expression)) return undefined;
   } catch {
     // The library's own words are about tokens.
-    const bare = /^[\w.-]*-[\w.-]*$/.test(expression);
-    return `is not valid JMESPath${bare ? '; a key with a dash wants double quotes, as "db-password"' : ''}`;
   }
+  const bare = /^[\w.-]*-[\w.-]*$/.test(expression);
+  return `is not valid JMESPath${bare ? '; a key with a dash wants double quotes, as "db-password"' : ''}`;
 }
 
 /** What an expression (https://jmespath.org/specification.html) finds; null for nothing. Numbers keep their digits. Throws `value-invalid`. */

@@ -1,8 +1,8 @@
-import { createDecipheriv, createHmac, createPrivateKey, hash, pbkdf2, timingSafeEqual } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { createDecipheriv, createHmac, createPrivateKey, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { KeymountError } from '../errors.ts';
 import { childrenOf, contentOf, DerError, type DerNode, readCount, readDer, readOid } from './der.ts';
+import { type DerivedFor, deriveKey, roundsOf } from './pkcs12-key.ts';
 import { decryptRc2 } from './rc2.ts';
 
 /** What a PKCS#12 file (RFC 7292) holds, in its order. */
@@ -61,9 +61,6 @@ const oldCiphers: Readonly<Record<string, { name: 'des-ede3-cbc' | 'des-ede-cbc'
   '1.2.840.113549.1.12.1.5': { name: 'rc2', keyLength: 16 },
   '1.2.840.113549.1.12.1.6': { name: 'rc2', keyLength: 5 },
 };
-
-/** Rounds after which others get their turn: some three milliseconds. */
-const slice = 4096;
 
 const derive = promisify(pbkdf2);
 
@@ -143,7 +140,7 @@ class Reader {
     for (const password of [Buffer.alloc(2), Buffer.alloc(0)]) {
       this.#password = password;
       const length = contentOf(expected, 0x04).length;
-      const key = await this.#deriveOld(3, contentOf(salt, 0x04), rounds, length, digest);
+      const key = await this.#deriveOld('mac', contentOf(salt, 0x04), rounds, length, digest);
       const actual = createHmac(digest, key).update(content).digest();
       if (actual.length === length && timingSafeEqual(actual, contentOf(expected, 0x04))) return;
     }
@@ -164,8 +161,8 @@ class Reader {
     if (cipher === undefined) throw unreadable(`its encryption (${scheme}) is not known`);
     const [salt, iterations] = childrenOf(parameters);
     const rounds = readCount(iterations);
-    const key = await this.#deriveOld(1, contentOf(salt, 0x04), rounds, cipher.keyLength, 'sha1');
-    const iv = await this.#deriveOld(2, contentOf(salt, 0x04), rounds, 8, 'sha1');
+    const key = await this.#deriveOld('key', contentOf(salt, 0x04), rounds, cipher.keyLength, 'sha1');
+    const iv = await this.#deriveOld('iv', contentOf(salt, 0x04), rounds, 8, 'sha1');
     if (cipher.name === 'rc2') return unpad(decryptRc2(data, key, iv));
     // Two keys: the first comes again as the third.
     const long = cipher.name === 'des-ede-cbc' ? Buffer.concat([key, key.subarray(0, 8)]) : key;
@@ -188,46 +185,15 @@ class Reader {
     return decipher(cipher.name, key, contentOf(iv, 0x04), data);
   }
 
-  /** The key derivation of PKCS#12 (RFC 7292, appendix B.2). `id` is 1 for keys, 2 for IVs, 3 for MACs. */
-  async #deriveOld(id: number, salt: Buffer, iterations: number, length: number, digest: string): Promise<Buffer> {
-    const size = hash(digest, '', 'buffer').length;
-    this.#count('pkcs12', iterations * Math.ceil(length / size));
-    const block = digest === 'sha384' || digest === 'sha512' ? 128 : 64;
-    const diversifier = Buffer.alloc(block, id);
-    const input = Buffer.concat([fill(salt, block), fill(this.#password, block)]);
-    const derived: Buffer[] = [];
-    for (let have = 0; have < length; have += size) {
-      let part = hash(digest, Buffer.concat([diversifier, input]), 'buffer');
-      for (let round = 1; round < iterations; round++) {
-        part = hash(digest, part, 'buffer');
-        if (round % slice === 0) await setImmediate();
-      }
-      derived.push(part);
-      const addend = fill(part, block).subarray(0, block);
-      for (let at = 0; at < input.length; at += block) addOneAnd(input.subarray(at, at + block), addend);
-    }
-    return Buffer.concat(derived).subarray(0, length);
+  #deriveOld(id: DerivedFor, salt: Buffer, rounds: number, length: number, digest: string): Promise<Buffer> {
+    this.#count('pkcs12', roundsOf(rounds, length, digest));
+    return deriveKey({ id, password: this.#password, salt, rounds, length, digest });
   }
 
   #count(kind: 'pbkdf2' | 'pkcs12', rounds: number): number {
     this.#rounds[kind] += rounds;
     if (rounds >= 1 && this.#rounds[kind] <= mostRounds[kind]) return rounds;
     throw unreadable(`its key derivation takes more than ${mostRounds[kind]} rounds`);
-  }
-}
-
-/** Repeated to a whole number of blocks; nothing stays nothing. */
-function fill(bytes: Buffer, block: number): Buffer {
-  return Buffer.alloc(Math.ceil(bytes.length / block) * block, bytes.length === 0 ? 0 : bytes);
-}
-
-/** target + addend + 1, as one big number, without what is carried out of it. */
-function addOneAnd(target: Buffer, addend: Buffer): void {
-  let carry = 1;
-  for (let at = target.length - 1; at >= 0; at--) {
-    const sum = (target[at] ?? 0) + (addend[at] ?? 0) + carry;
-    target[at] = sum & 255;
-    carry = sum >> 8;
   }
 }
 

@@ -74,7 +74,7 @@ export class Connections {
     if (backend?.inlineConnection === undefined)
       throw new KeymountError('internal', `no drop-in backend ${ref.backend}`);
     const settings = backend.inlineConnection(ref.settings, ref.profile, this.#settings);
-    const title = `the connection of this ${ref.profile} class`;
+    const title = backend.titleOf?.(settings) ?? `the connection of this ${ref.profile} class`;
     const connection = { title, key, backend, settings, allow: backend.allowOf?.(settings) };
     this.#inline.set(key, connection);
     return connection;
@@ -112,8 +112,9 @@ export function checkAllowed(
   const who = `ServiceAccount ${identity.namespace}/${identity.serviceAccount}`;
   throw new KeymountError('connection-not-allowed', `${title} does not allow ${who} to read ${first}`, {
     at: sources.find(({ address }) => address === first)?.at,
-    hint: key.startsWith('inline ') && backend.allowSetting !== undefined
-      ? `it asks as somebody else than the pod; the admin of keymount lists who may do that in ${backend.allowSetting}`
-      : 'the admin of keymount lists namespaces, serviceAccounts and secrets in the allow rules of the connection',
+    hint:
+      key.startsWith('inline ') && backend.allowSetting !== undefined
+        ? `it asks as somebody else than the pod; the admin of keymount lists who may do that in ${backend.allowSetting}`
+        : 'the admin of keymount lists namespaces, serviceAccounts and secrets in the allow rules of the connection',
   });
 }

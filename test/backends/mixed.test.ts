@@ -12,12 +12,13 @@ import { refused, texts } from '../lab/grpc-client.ts';
 import { startProxy } from '../lab/proxy.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { audience as azureAudience, issuer as azureIssuer, startAzureLab } from './azure-lab.ts';
-import { clusterMetadata, pool, poolAudience } from './gcp-lab.ts';
+import { clusterMetadata, podPrincipal, pool, poolAudience } from './gcp-lab.ts';
 
 // The app of the Azure lab is federated with its own issuer: the cluster of this file.
 const issuer = azureIssuer;
 const region = 'eu-west-1';
 const role = 'arn:aws:iam::123456789012:role/web';
+const serviceAccount = 'web@shop-prod.iam.gserviceaccount.com';
 const audiences = ['vault', 'sts.amazonaws.com', pool, azureAudience];
 
 /** Milliseconds that each request to a backend takes at least. */
@@ -54,6 +55,7 @@ async function startStores() {
   aws.allowed.set(role, [`secretsmanager:GetSecretValue ${region} *`]);
   aws.stores.putSecret(region, stored.aws.secret, values.aws);
   for (const [path, text] of Object.entries(clusterMetadata)) gcp.metadata.set(path, text);
+  gcp.accounts.set(serviceAccount, [podPrincipal]);
   gcp.secrets.set(`projects/shop-prod/secrets/${stored.gcp.secret}`, { versions: [values.gcp] });
   azure.vault.put(`secrets/${stored.azure.secret}`, { fields: { value: values.azure } });
   const lines = { vault: await slow('vault', vault), aws: await slow('aws', aws), gcp: await slow('gcp', gcp) };
@@ -74,6 +76,8 @@ async function startStores() {
       ...{ kind: 'gcp-secretmanager', project: 'shop-prod', endpoint: `${lines.gcp.address}/{service}/{location}` },
       ...{ iamEndpoint: lines.gcp.address, tokenEndpoint: `${lines.gcp.address}/token` },
       metadataHost: lines.gcp.address.slice('http://'.length),
+      // there is no cluster whose annotations would say it
+      auth: { method: 'workload-identity', serviceAccount },
     },
     azure: { kind: 'azure-keyvault', ...azure.settings },
   };

@@ -22,7 +22,10 @@ export function endpointOf(service: Service, region: string, { endpoints, fips, 
   const own = endpoints[service];
   if (own !== undefined) return own;
   const partition = partitions.find(({ regions }) => regions.test(region));
-  const domain = (dualStack ? partition?.dualStack : partition?.domain) ?? 'amazonaws.com';
+  // The usual names of Secrets Manager have both kinds of addresses there.
+  const isDual =
+    service === 'secretsmanager' && (partition?.domain === 'amazonaws.com' || (region.startsWith('cn-') && !fips));
+  const domain = (dualStack && !isDual ? partition?.dualStack : partition?.domain) ?? 'amazonaws.com';
   // In GovCloud the usual names of these two are the FIPS endpoints.
   const isFipsName = region.startsWith('us-gov-') && service !== 'secretsmanager' && !dualStack;
   const name = fips && !isFipsName ? `${service}-fips` : service;

@@ -6,8 +6,8 @@ import { type Parameter, unusable } from './reply.ts';
 
 /**
  * The request of GetParameters, for at most ten names
- * (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html). The SDK's client would cost 11 MiB
- * more for this one call.
+ * (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html). The SDK's client would be much
+ * code for this one call; see docs/dependencies.md.
  */
 export function parametersRequest(names: readonly string[]): { headers: Record<string, string>; body: string } {
   return {

@@ -27,8 +27,8 @@ export interface StsCall {
 }
 
 /**
- * AssumeRoleWithWebIdentity or AssumeRole (https://docs.aws.amazon.com/STS/latest/APIReference/). A form and five elements of XML:
- * the SDK's client would cost 10 MiB more. Throws `login-denied`, `login-failed` and what stops any request.
+ * AssumeRoleWithWebIdentity or AssumeRole (https://docs.aws.amazon.com/STS/latest/APIReference/). A form, and four elements of
+ * XML: no work for a client of the SDK; see docs/dependencies.md. Throws `login-denied`, `login-failed` and what stops any request.
  */
 export async function assumeRole(
   action: 'AssumeRole' | 'AssumeRoleWithWebIdentity',

@@ -114,8 +114,7 @@ function hintOf(reason: string, { account, tenant, credential }: TokenRequest): 
   if (/AADSTS(?:700211|700212|700213|70021)\b/.test(reason)) {
     return `the identity needs a federated credential for the issuer of this cluster, the subject system:serviceaccount:${account.replace('/', ':')} and the audience of the token`;
   }
-  if (/AADSTS(?:700016|7000229)\b/.test(reason))
-    return `check that ${clientId} is a client id, and of tenant ${tenant}`;
+  if (/AADSTS(?:700016|7000229)\b/.test(reason)) return `check that it is a client id, and of tenant ${tenant}`;
   if (/AADSTS9000\d+\b/.test(reason)) return `check the tenant ${tenant}`;
   if (/AADSTS700024\b/.test(reason)) return 'check the clocks of the nodes';
   return 'secret' in credential ? 'check clientid and clientsecret of the Secret of nodePublishSecretRef' : undefined;

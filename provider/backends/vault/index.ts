@@ -42,6 +42,7 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
     scopeOf: ({ auth }) => (auth.method === 'kubernetes' || auth.method === 'pod' ? 'serviceAccount' : 'pod'),
     identityOf: ({ auth }) => (auth.method === 'cert' || auth.method === 'token-file' ? 'admin' : 'pod'),
     lines: () => (pools?.list() ?? []).map(({ address, pool }) => ({ address, ...pool.breaker(), ...loadOf(pool) })),
+    titleOf: ({ address }) => address.text,
     parseRef: parseVaultRef,
     async connect(connection, login, deps, signal) {
       const line = await lineOf(connection, deps);

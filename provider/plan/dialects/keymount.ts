@@ -44,13 +44,13 @@ const requestFields: FieldNames = {
   mistakes: { secretArgs: 'args' },
 };
 
-/** Our own format, `provider: keymount`. Here every unknown name is an error. */
+/** Our own format, `provider: keymount`. Here every unknown field is an error. */
 export function parseKeymountClass(parameters: Parameters): Plan {
   const problems = new Problems();
   const sources = new Sources();
   const outputs: Output[] = [];
   const known = ['connection', 'role', 'audience', 'objects', ...freshnessParameters];
-  checkParameterNames(parameters, known, { roleName: 'role', secrets: 'objects' }, problems);
+  checkParameterNames(parameters, known, { roleName: 'role', secrets: 'objects' }, problems, true);
   const ofClass = readClassFreshness(parameters, problems);
   const address = ['address', 'vaultAddress'].find((name) => parameters.has(name));
   if (address !== undefined)

@@ -148,7 +148,16 @@ function readFilePermission(fields: Fields): number {
   // Unquoted as yaml.v3 reads numbers; quoted, which the Go provider refuses, as octal: nobody means anything else.
   const quoted = /^(?:0o?)?([0-7]{1,4})$/.exec(node.text)?.[1];
   const value = node.plain ? toGoInteger(node) : quoted === undefined ? undefined : BigInt(`0o${quoted}`);
-  if (value !== undefined && value >= 0n && value <= 0o777n) return Number(value);
+  if (value !== undefined && value >= 0n && value <= 0o777n) {
+    if (node.plain && /^[1-7][0-7]{2}$/.test(node.text)) {
+      const mode = value.toString(8).padStart(4, '0');
+      fields.warn(
+        'filePermission',
+        `unquoted without a leading 0 is decimal, as in the Go provider: mode ${mode}; write 0${node.text}`,
+      );
+    }
+    return Number(value);
+  }
   const octal = /^[0-7]{3}$/.test(node.text) ? `; unquoted it is a decimal number, write 0${node.text}` : '';
   fields.error('filePermission', `must be an octal file mode between 0000 and 0777, not ${shown(node.text)}${octal}`);
   return 0;

@@ -120,11 +120,11 @@ describe('an object of an AWS class', () => {
     const entries =
       'jmesPath: [{objectAlias: a}, {path: b}, {path: c-d, objectAlias: e}, {path: f, objectAlias: ../g}, h]';
     assert.deepEqual(mistakes(secret(`objectName: x, ${entries}`, { pathTranslation: 'False' })), [
-      'objects[0].jmesPath[0].path (line 1): must be specified for a JMES object',
-      'objects[0].jmesPath[1].objectAlias (line 1): must be specified for a JMES object',
-      'objects[0].jmesPath[2].path (line 1): c-d is not valid JMESPath; a key with a dash wants double quotes, as "db-password"',
-      'objects[0].jmesPath[3].objectAlias (line 1): "../g" is no path that the driver takes: it must not contain \'..\'',
-      'objects[0].jmesPath[4] (line 1): must have the fields path and objectAlias',
+      'objects[0].jmesPath[0].path "x" (line 1): must be specified for a JMES object',
+      'objects[0].jmesPath[1].objectAlias "x" (line 1): must be specified for a JMES object',
+      'objects[0].jmesPath[2].path "x" (line 1): c-d is not valid JMESPath; a key with a dash wants double quotes, as "db-password"',
+      'objects[0].jmesPath[3].objectAlias "x" (line 1): "../g" is no path that the driver takes: it must not contain \'..\'',
+      'objects[0].jmesPath[4] "x" (line 1): must have the fields path and objectAlias',
     ]);
   });
 
@@ -182,9 +182,9 @@ describe('an object of an AWS class', () => {
 
   it('of one name may differ in its alias, or in label and file', () => {
     const objects = (...fields: string[]) =>
-      classOf(fields.map((each) => `- {objectName: n, objectType: secretsmanager${each}}`).join('\n'));
+      classOf(fields.map((each) => `- {objectName: db, objectType: secretsmanager${each}}`).join('\n'));
     const first = (...fields: string[]) => mistakes(objects(...fields))[0]?.replace(/^.*?: /, '') ?? '';
-    const start = 'found descriptor with duplicate object name n';
+    const start = 'found descriptor with duplicate object name db';
     assert.equal(first('', ''), `${start}, no object alias, and no version label`);
     assert.equal(
       first(', objectAlias: a', ', objectAlias: a'),

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { KeymountError } from '../../../provider/errors.ts';
+import { bornAt } from '../../../provider/leases/life.ts';
+import { revokeTenant } from '../../../provider/leases/revoke.ts';
+import type { Tenant } from '../../../provider/leases/tenant.ts';
+import { SteppedClock } from './stepped-clock.ts';
+
+describe('a revocation', () => {
+  let clock: SteppedClock;
+  let tries: number[];
+  let failed: string[];
+  let stop: AbortController;
+  let fails: KeymountError | undefined;
+  beforeEach(() => {
+    clock = new SteppedClock();
+    [tries, failed] = [[], []];
+    stop = new AbortController();
+    fails = undefined;
+  });
+
+  function revoke(ttl = 1_000_000): Promise<boolean> {
+    const tenure = {
+      revoke: async () => {
+        tries.push((clock.time - 1_000_000) / 1000);
+        if (fails !== undefined) throw fails;
+      },
+    };
+    const tenant = { tenure, token: bornAt(clock.time, ttl, true) } as unknown as Tenant;
+    const onFailed = (error: KeymountError) => void failed.push(`${(clock.time - 1_000_000) / 1000} ${error.code}`);
+    return revokeTenant(tenant, { clock, random: () => 0.5, onFailed, stop: stop.signal });
+  }
+
+  it('is done at once where the server answers', async () => {
+    assert.equal(await revoke(), true);
+    assert.deepEqual(tries, [0]);
+  });
+
+  it('is done where the server does not know the token any more', async () => {
+    fails = new KeymountError('lease-lost', 'gone');
+    assert.equal(await revoke(), true);
+    assert.deepEqual(failed, []);
+  });
+
+  it('is tried twelve times in seven minutes, counted, and again after ten minutes', async () => {
+    fails = new KeymountError('backend-unreachable', 'nobody answers');
+    const done = revoke();
+    await clock.pass(1_100_000);
+    assert.deepEqual(tries.slice(0, 13), [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363, 963]);
+    assert.deepEqual(failed, ['363 backend-unreachable']);
+    fails = undefined;
+    await clock.pass(60_000);
+    assert.equal(await done, true);
+  });
+
+  it('that is refused is counted at once, and tried again every ten minutes: a policy can be mended', async () => {
+    fails = new KeymountError('backend-rejected', 'refused');
+    const done = revoke();
+    await clock.pass(1_300_000);
+    assert.deepEqual(tries, [0, 600, 1_200]);
+    assert.equal(failed.length, 3);
+    fails = undefined;
+    await clock.pass(600_000);
+    assert.equal(await done, true);
+  });
+
+  it('is over when the token has ended by itself', async () => {
+    fails = new KeymountError('backend-unreachable', 'nobody answers');
+    const done = revoke(100);
+    await clock.pass(100_000);
+    assert.equal(await done, true);
+    assert.deepEqual(tries, [0, 1, 3, 7, 15, 31, 63]);
+    assert.deepEqual(failed, []);
+  });
+
+  it('is left to the next process when this one stops', async () => {
+    fails = new KeymountError('backend-unreachable', 'nobody answers');
+    const done = revoke();
+    await clock.pass(20_000);
+    stop.abort(null);
+    assert.equal(await done, false);
+    assert.equal(clock.sleepers, 0);
+  });
+});
