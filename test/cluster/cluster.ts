@@ -31,10 +31,13 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-/** Starts a cluster in about 5 seconds. It ends with `stop` or with this process, whatever ends that. */
-export async function startCluster(id = 17): Promise<Cluster> {
+/**
+ * Starts a cluster in about 5 seconds. It ends with `stop` or with this process, whatever ends that. `poll` is CLUSTER_POLL.
+ */
+export async function startCluster(id = 17, poll?: string): Promise<Cluster> {
   const state = await mkdtemp(join(tmpdir(), 'keymount-cluster-'));
-  const env = { ...process.env, CLUSTER_STATE: state, CLUSTER_ID: `${id}`, CLUSTER_PORT: `${18600 + 4 * id}` };
+  const own = { CLUSTER_STATE: state, CLUSTER_ID: `${id}`, CLUSTER_PORT: `${18600 + 4 * id}` };
+  const env = { ...process.env, ...own, ...(poll === undefined ? {} : { CLUSTER_POLL: poll }) };
   const holder = spawn(fileURLToPath(new URL('hold.sh', import.meta.url)), {
     detached: true, // a Ctrl-C is for this process; the holder sees its input end
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -6,14 +6,27 @@ import { type Child, startChild, untilReady } from '../lab/child-process.ts';
 import { freePort } from '../lab/free-port.ts';
 import type { Cluster, KubeObject } from './cluster.ts';
 import type { ClusterBao } from './openbao.ts';
+import { withoutRule } from './rules.ts';
 
 const main = fileURLToPath(new URL('../../provider/main.ts', import.meta.url));
+
+export interface KeymountOptions {
+  /** Name of its state directory below that of the cluster: another one is a keymount that remembers nothing. */
+  readonly state?: string;
+  /** More arguments of `keymount serve`. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 /**
  * Runs keymount beside the driver, with its sockets where the driver looks. It comes to the API server as its ServiceAccount
  * in manifests/install.yaml, which must be there, with no other rights.
  */
-export async function startKeymount(cluster: Cluster, bao: ClusterBao): Promise<Child> {
+export async function startKeymount(
+  cluster: Cluster,
+  bao: ClusterBao,
+  { state = 'keymount', args = [], env = {} }: KeymountOptions = {},
+): Promise<Child> {
   const kubeconfig = join(cluster.state, 'keymount.kubeconfig');
   const token = await cluster.kubectl('-n', 'keymount', 'create', 'token', 'keymount', '--duration=1h');
   await writeFile(kubeconfig, JSON.stringify(kubeconfigOf(cluster, token.trim())), { mode: 0o600 });
@@ -21,10 +34,10 @@ export async function startKeymount(cluster: Cluster, bao: ClusterBao): Promise<
   const keymount = await startChild(
     process.execPath,
     [
-      ...[main, 'serve', '--socket-dir', cluster.providers, '--state-dir', join(cluster.state, 'keymount')],
-      ...['--http', `127.0.0.1:${port}`, '--kubeconfig', kubeconfig],
+      ...[main, 'serve', '--socket-dir', cluster.providers, '--state-dir', join(cluster.state, state)],
+      ...['--http', `127.0.0.1:${port}`, '--kubeconfig', kubeconfig, ...args],
     ],
-    { env: { VAULT_ADDR: bao.tlsAddress, VAULT_CACERT: bao.ca } },
+    { env: { VAULT_ADDR: bao.tlsAddress, VAULT_CACERT: bao.ca, ...env } },
   );
   await untilReady(keymount, 'keymount', async () => {
     const reply = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
@@ -33,9 +46,10 @@ export async function startKeymount(cluster: Cluster, bao: ClusterBao): Promise<
   return keymount;
 }
 
-/** keymount's namespace, ServiceAccount and RBAC as manifests/install.yaml has them. */
-export async function installRights(cluster: Cluster): Promise<void> {
-  await cluster.apply(...(await readManifest()).filter(({ kind }) => kind !== 'DaemonSet'));
+/** keymount's namespace, ServiceAccount and RBAC as manifests/install.yaml has them, or without the rule of that name. */
+export async function installRights(cluster: Cluster, without?: string): Promise<void> {
+  const objects = (await readManifest()).filter(({ kind }) => kind !== 'DaemonSet');
+  await cluster.apply(...(without === undefined ? objects : withoutRule(objects, without)));
 }
 
 /** The objects of manifests/install.yaml. */

@@ -101,6 +101,8 @@ describe("the driver's own client and writer", requires('drivermount'), () => {
       assert.equal(dataOf(target), data);
     });
 
+    // the tries of the driver take two seconds
+    if (build === 'sources') return;
     it('tries a backend that cannot be reached three times, and nothing else more than once', async () => {
       const mounts = () => keymount.log().filter(({ event }) => event === 'mount').length;
       const objects = JSON.stringify([

@@ -39,6 +39,11 @@ export function forEachBuild(
   for (const build of builds) describe(`${title}, from the ${build}`, options, () => suite(build));
 }
 
+/** A suite for the build that is shipped, where the other one could not differ and the tests take their time. */
+export function forTheBundle(title: string, suite: (build: Build) => void): void {
+  describe(`${title}, from the bundle`, () => suite('bundle'));
+}
+
 /** The secrets of a test file. When the file ends, everything that keymount wrote or answered is searched for them. */
 export const canaries = new Canaries();
 

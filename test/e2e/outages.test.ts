@@ -7,7 +7,7 @@ import { createTokenIssuer } from '../lab/pod-token.ts';
 import { type LabProxy, startProxy } from '../lab/proxy.ts';
 import { requires } from '../lab/tools.ts';
 import { baoClass, object, startBao } from './bao.ts';
-import { canaries, type Keymount, startKeymount } from './keymount.ts';
+import { canaries, forTheBundle, type Keymount, startKeymount } from './keymount.ts';
 import { assertRefused } from './messages.ts';
 import { requestOf } from './requests.ts';
 import { until } from './until.ts';
@@ -33,8 +33,7 @@ describe('an OpenBao that is not there', requires('bao'), () => {
   });
   afterEach(() => proxy.faults());
 
-  // it waits a lot, so it runs with one build alone: the one that is shipped
-  describe('and the bundle', () => {
+  forTheBundle('and keymount', (build) => {
     let keymount: Keymount;
     before(async () => {
       const args = [
@@ -47,7 +46,7 @@ describe('an OpenBao that is not there', requires('bao'), () => {
         '--refresh-interval',
         '0',
       ];
-      keymount = await startKeymount({ build: 'bundle', args });
+      keymount = await startKeymount({ build, args });
     });
     after(() => keymount.stop());
     const requestAt = (address: string) =>

@@ -6,7 +6,15 @@ import { dialectNames } from '../../provider/plan/plan.ts';
 import { texts } from '../lab/grpc-client.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { type FileStore, makeFileStore } from './file-store.ts';
-import { canaries, forEachBuild, type Keymount, runKeymount, socketsIn, startKeymount } from './keymount.ts';
+import {
+  canaries,
+  forEachBuild,
+  forTheBundle,
+  type Keymount,
+  runKeymount,
+  socketsIn,
+  startKeymount,
+} from './keymount.ts';
 
 forEachBuild('keymount serve', (build) => {
   let store: FileStore;
@@ -88,7 +96,7 @@ forEachBuild('keymount serve', (build) => {
   });
 });
 
-forEachBuild('keymount serve where it cannot', (build) => {
+forTheBundle('keymount serve where it cannot', (build) => {
   /** What it says when it does not start: lines of the log, then one line for people. */
   const refused = async (socketDir: string, ...args: string[]) => {
     const result = await runKeymount(build, [

@@ -23,7 +23,7 @@ forEachBuild('the command line of keymount', (build) => {
       '--vault-addr',
       '--limits-mounts',
     ]) {
-      assert.match(serve.output, new RegExp(`^ {2}${flag}\\b`, 'm'));
+      assert.ok(/[ \n[]/.test(serve.output.split(`\n  ${flag}`)[1]?.[0] ?? ''), flag);
     }
     assert.ok(Math.max(...serve.output.split('\n').map((line) => line.length)) <= 100);
   });

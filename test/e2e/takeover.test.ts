@@ -9,7 +9,7 @@ import { mount, texts } from '../lab/grpc-client.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { type StubProvider, startStubProvider } from '../lab/stub-provider.ts';
 import { type FileStore, makeFileStore } from './file-store.ts';
-import { forEachBuild, runKeymount, socketsIn, spawnKeymount, startKeymount } from './keymount.ts';
+import { forEachBuild, forTheBundle, runKeymount, socketsIn, spawnKeymount, startKeymount } from './keymount.ts';
 import { until } from './until.ts';
 
 forEachBuild('a new keymount', (build) => {
@@ -79,7 +79,7 @@ forEachBuild('a new keymount', (build) => {
   });
 });
 
-forEachBuild('a new keymount beside another provider', (build) => {
+forTheBundle('a new keymount beside another provider', (build) => {
   let stub: StubProvider;
   let socketFolder: string;
   before(async () => {

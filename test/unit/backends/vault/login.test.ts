@@ -124,7 +124,7 @@ describe('a login to Vault', () => {
 
   it('with an answer that has no token is an error and nothing worse', async () => {
     for (const [answer, text] of [
-      [{ status: 204 }, /204/],
+      [{ status: 204 }, /the answer has no auth part/],
       [{ body: '' }, /the answer has no auth part/],
       [{ body: {} }, /the answer has no auth part/],
       [{ body: 'null' }, /no auth part/],

@@ -49,7 +49,7 @@ describe('the reference of a Vault secret', () => {
       const ref = parse(address);
       return ref.kind === 'api' ? ref.target : assert.fail();
     };
-    assert.equal(target('/v1/secret/data/a%2Fb'), 'secret/data/a%2Fb');
+    assert.equal(target('/v1/secret/data/a%3Fb'), 'secret/data/a%3Fb');
     assert.equal(target('/v1/secret/data/zażółć x#%'), 'secret/data/za%C5%BC%C3%B3%C5%82%C4%87%20x%23%25');
     assert.equal(shownPath('secret/data/za%C5%BC%20x?version=1'), 'secret/data/zaż x');
     assert.equal(shownPath('secret/%ff'), 'secret/%ff');
@@ -83,6 +83,10 @@ describe('the reference of a Vault secret', () => {
       refusal(path);
     }
     assert.match(refusal('/v1/'), /^objects\[0\] "file": the secret path is empty \[class-invalid\]$/);
+  });
+
+  it('refuses an encoded slash in a path of the API, which allow rules would not see through', () => {
+    for (const path of ['shop/..%2fpay/a', 'shop%2Fa', 'shop/a%255c..%255cb']) refusal(`/v1/secret/data/${path}`);
   });
 
   it('refuses methods that read nothing, and versions that are none', () => {

@@ -34,9 +34,9 @@ describe('requests to Vault', () => {
 
   it('carry the token, the namespace and X-Vault-Request, and the path as it is', async () => {
     const read = await session({ namespace: 'team/a' }, () => ok);
-    await read('/v1/s/a%2Fb?version=2');
+    await read('/v1/s/a%20b?version=2');
     const [{ method, url, headers } = assert.fail()] = vault.asked;
-    assert.deepEqual([method, url], ['GET', '/v1/s/a%2Fb?version=2']);
+    assert.deepEqual([method, url], ['GET', '/v1/s/a%20b?version=2']);
     assert.equal(headers['x-vault-token'], fakeToken);
     assert.equal(headers['x-vault-namespace'], 'team/a');
     assert.equal(headers['x-vault-request'], 'true');

@@ -183,9 +183,9 @@ describe('a mistake in our own format', () => {
     ['conection', 'connection'],
     ['Role', 'role'],
   ] as const) {
-    it(`such as the parameter ${name} is a warning that guesses ${meant}`, () => {
-      assert.deepEqual(warningsOf('keymount', nativeClass('- {file: a, secret: s}', { [name]: 'x' })), [
-        `parameters.${name}: is not a known parameter and is ignored; did you mean ${meant}?`,
+    it(`such as the parameter ${name} is an error that guesses ${meant}`, () => {
+      assert.deepEqual(mistakesOf('keymount', nativeClass('- {file: a, secret: s}', { [name]: 'x' })), [
+        `parameters.${name}: is not a known parameter; did you mean ${meant}?`,
       ]);
     });
   }
