@@ -83,7 +83,11 @@ export const catalogue = {
     false,
     'The value is not what the class says it is, for example not base64.',
   ),
-  'lease-lost': entry('FAILED_PRECONDITION', true, 'The backend does not know a lease or token any more; the next Mount gets new credentials.'),
+  'lease-lost': entry(
+    'FAILED_PRECONDITION',
+    true,
+    'The backend does not know a lease or token any more; the next Mount gets new credentials.',
+  ),
   'backend-rejected': entry('FAILED_PRECONDITION', false, 'The backend answered that the request is wrong.'),
   'backend-reply-invalid': entry(
     'FAILED_PRECONDITION',

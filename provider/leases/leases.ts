@@ -1,3 +1,4 @@
+import type { Tenure } from '../backends/backend.ts';
 import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { Source } from '../plan/plan.ts';
 import { type Keeper, needsKeeping } from '../sessions/keeper.ts';
@@ -5,29 +6,17 @@ import type { CachedSecret } from '../sessions/secrets.ts';
 import { sessionKeys } from '../sessions/session-key.ts';
 import type { Held, Sessions, Wish } from '../sessions/sessions.ts';
 import type { Clock } from '../util/clock.ts';
+import { Semaphore } from '../util/semaphore.ts';
+import { Expected } from './expected.ts';
 import type { Intervals } from './intervals.ts';
+import type { LeaseEvent } from './lease-event.ts';
 import { bornAt, isEnding } from './life.ts';
 import { isDue, isTooShort, lifeOf, type Outlook, outlookOf, type Times, timeLeft } from './outlook.ts';
-import { type TenantRecord, toRecord } from './record.ts';
+import { type LeaseStore, type Storable, toRecord } from './record.ts';
 import { revokeTenant } from './revoke.ts';
 import { type Leased, Tenant } from './tenant.ts';
 
-/** What happens to credentials in keeping, for log and metrics. Names of secrets are in it, values never. */
-export interface LeaseEvent {
-  readonly event:
-    | 'issued'
-    | 'renewed'
-    | 'renewal-failed'
-    | 'lost'
-    | 'too-short'
-    | 'revoked'
-    | 'revocation-failed'
-    | 'resumed'
-    | 'not-saved';
-  readonly podUid: string;
-  readonly what?: string | undefined;
-  readonly error?: KeymountError | undefined;
-}
+export type { LeaseEvent } from './lease-event.ts';
 
 export interface LeasesOptions {
   /** Steady: it goes on evenly, whatever is done to the machine's clock. */
@@ -46,18 +35,17 @@ export interface LeasesOptions {
   readonly onTenant: (podUid: string) => void;
 }
 
-/** Where tenants survive the process. */
-export interface LeaseStore {
-  readonly save: (id: string, record: TenantRecord) => Promise<void>;
-  readonly remove: (id: string) => Promise<void>;
-}
+/** Many pods may end at once, and other pods want something of the same servers meanwhile. */
+const revocationsAtOnce = 4;
 
 /** Keeps what was issued for pods: served again at every Mount, renewed, replaced in time, ended with the pod. */
 export class Leases implements Keeper {
   readonly #options: LeasesOptions;
   readonly #tenants = new Map<number, Tenant>();
+  readonly #expected = new Expected();
   /** Those whose pods are gone and that are being revoked. */
   readonly #ending = new Set<Tenant>();
+  readonly #revocations = new Semaphore(revocationsAtOnce);
   readonly #closed = new AbortController();
 
   constructor(options: LeasesOptions) {
@@ -103,6 +91,19 @@ export class Leases implements Keeper {
     }
   }
 
+  async expect(held: Held, wish: Wish): Promise<void> {
+    const { tenure } = held.session;
+    if (tenure === undefined || this.#tenants.has(held.id)) return;
+    const unborn = { ...this.#place(held, wish), tenure, replaced: false, leased: new Map() };
+    await this.#expected.expect(held, unborn.id, () => this.#save(unborn, wish));
+  }
+
+  async settle(held: Held): Promise<void> {
+    const id = this.#expected.settle(held);
+    if (id === undefined || this.#tenants.has(held.id) || this.#closed.signal.aborted) return;
+    await this.#options.state.remove(id);
+  }
+
   async keep(held: Held, wish: Wish, cached: CachedSecret): Promise<boolean> {
     const { tenure } = held.session;
     const { secret } = cached;
@@ -111,7 +112,7 @@ export class Leases implements Keeper {
     const leased: Leased = { cached, life: lifeOf(cached, this.times), lost: false, jitter: random() };
     let tenant = this.#tenants.get(held.id);
     if (tenant === undefined) {
-      tenant = this.#tenant(held, wish, tenure.renewable);
+      tenant = this.#tenant(held, wish, tenure);
       this.#tidy(tenant);
     }
     tenant.add(wish.source.key, leased);
@@ -158,19 +159,21 @@ export class Leases implements Keeper {
   }
 
   // What a tenant's record needs besides the tenant.
-  readonly #wishes = new WeakMap<Tenant, Pick<Wish, 'source' | 'caller'>>();
+  readonly #wishes = new WeakMap<object, Pick<Wish, 'source' | 'caller'>>();
 
-  #tenant(held: Held, wish: Wish, renewable: boolean): Tenant {
-    const { newId } = this.#options;
+  #place(held: Held, { connection, source, caller }: Wish) {
     const { steady, wall } = this.times;
-    const { podUid } = wish.caller.identity;
-    const { pod: sessionKey, login: loginKey } = sessionKeys(wish.connection, wish.source, wish.caller);
-    const left = held.session.expires === undefined ? 0 : Math.max(1, (held.session.expires - wall) / 1000);
-    const token = bornAt(steady, left, renewable);
-    const place = { id: newId(), sessionKey, loginKey, podUid, held };
-    const tenure = held.session.tenure;
-    if (tenure === undefined) throw new Error('a tenant without tenure');
-    const tenant = new Tenant(place, tenure, token, [], this.tenantDeps);
+    const { pod: sessionKey, login: loginKey } = sessionKeys(connection, source, caller);
+    const { expires, tenure } = held.session;
+    const left = expires === undefined ? 0 : Math.max(1, (expires - wall) / 1000);
+    const token = bornAt(steady, left, tenure?.renewable === true);
+    const id = this.#expected.idOf(held) ?? this.#options.newId();
+    return { id, sessionKey, loginKey, podUid: caller.identity.podUid, held, token };
+  }
+
+  #tenant(held: Held, wish: Wish, tenure: Tenure): Tenant {
+    const place = this.#place(held, wish);
+    const tenant = new Tenant(place, tenure, place.token, [], this.tenantDeps);
     // Its token is renewed: when it ends is seen in `isEnding`, not by the age of a session.
     held.ends = Number.POSITIVE_INFINITY;
     this.#tenants.set(held.id, tenant);
@@ -216,7 +219,9 @@ export class Leases implements Keeper {
     tenant.stop();
     sessions.drop(tenant.sessionKey, tenant.held);
     const onFailed = (error: KeymountError) => report({ event: 'revocation-failed', podUid, error });
-    const done = tenant.lost || (await revokeTenant(tenant, { clock, random, onFailed, stop: this.#closed.signal }));
+    const turns = this.#revocations;
+    const stop = this.#closed.signal;
+    const done = tenant.lost || (await revokeTenant(tenant, { clock, random, turns, onFailed, stop }));
     this.#ending.delete(tenant);
     // The record stays: the next process goes on with it.
     if (!done) return;
@@ -232,7 +237,7 @@ export class Leases implements Keeper {
   }
 
   /** A crash after this loses nothing. Where it cannot be saved, the pod still gets its secrets. */
-  async #save(tenant: Tenant, wish = this.#wishes.get(tenant)): Promise<void> {
+  async #save(tenant: Storable & { podUid: string }, wish = this.#wishes.get(tenant)): Promise<void> {
     if (wish === undefined || this.#closed.signal.aborted) return;
     try {
       await this.#options.state.save(tenant.id, toRecord(tenant, wish, this.times));

@@ -9,6 +9,12 @@ import type { Tenant } from './tenant.ts';
 /** A tenant as it is stored, sealed: enough for another process to go on with it. Holds secrets and a token. */
 export type TenantRecord = JsonObject;
 
+/** Where tenants survive the process. */
+export interface LeaseStore {
+  readonly save: (id: string, record: TenantRecord) => Promise<void>;
+  readonly remove: (id: string) => Promise<void>;
+}
+
 /** What a record says. */
 export interface StoredTenant {
   readonly id: string;
@@ -28,9 +34,12 @@ export interface StoredTenant {
   }[];
 }
 
+/** What of a tenant is stored. */
+export type Storable = Pick<Tenant, 'id' | 'sessionKey' | 'loginKey' | 'replaced' | 'tenure' | 'token' | 'leased'>;
+
 /** The steady clock is of one process; on disk all times are of the machine's. */
 export function toRecord(
-  tenant: Tenant,
+  tenant: Storable,
   { source, caller }: Pick<Wish, 'source' | 'caller'>,
   { steady, wall }: Times,
 ): TenantRecord {

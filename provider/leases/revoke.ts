@@ -1,5 +1,6 @@
 import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Semaphore } from '../util/semaphore.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Milliseconds between tries, doubled each time. */
@@ -9,12 +10,19 @@ const longestRetry = 60_000;
 const tries = 12;
 /** Milliseconds between rounds, and after a refusal, which does not change within seconds. */
 const rest = 600_000;
+/**
+ * Milliseconds for which a revocation keeps its turn at least. OpenBao and Vault answer at once and end the leases afterwards: 250
+ * at once would make the credentials of new pods wait behind them, for longer than a Mount may take.
+ */
+const pace = 400;
 /** Milliseconds for one try. */
 const timeout = 20_000;
 
 export interface RevokeDeps {
   readonly clock: Clock;
   readonly random: () => number;
+  /** For each try. */
+  readonly turns: Semaphore;
   /** A round of tries failed; the next one begins in ten minutes. */
   readonly onFailed: (error: KeymountError) => void;
   /** Aborts when the process stops: the next one goes on. */
@@ -25,10 +33,11 @@ export interface RevokeDeps {
  * Ends a token with everything that was issued through it, and does not give up until that is done or the token has ended by
  * itself. True then, also where the backend does not know the token any more; false when stopped before.
  */
-export async function revokeTenant(tenant: Tenant, { clock, random, onFailed, stop }: RevokeDeps): Promise<boolean> {
+export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<boolean> {
+  const { clock, random, onFailed, stop } = deps;
   for (let tried = 1; !stop.aborted; tried++) {
     if (tenant.token.end <= clock.now()) return true;
-    const error = await tryRevoke(tenant, stop);
+    const error = await tryRevoke(tenant, deps);
     if (error === undefined) return true;
     if (stop.aborted) return false;
     const isRoundOver = !error.retryable || tried % tries === 0;
@@ -39,9 +48,13 @@ export async function revokeTenant(tenant: Tenant, { clock, random, onFailed, st
   return false;
 }
 
-async function tryRevoke(tenant: Tenant, stop: AbortSignal): Promise<KeymountError | undefined> {
+async function tryRevoke(tenant: Tenant, { clock, turns, stop }: RevokeDeps): Promise<KeymountError | undefined> {
   try {
-    await tenant.tenure.revoke(AbortSignal.any([AbortSignal.timeout(timeout), stop]));
+    await turns.run(async () => {
+      const pause = clock.sleep(pace, stop).catch(() => {});
+      await tenant.tenure.revoke(AbortSignal.any([AbortSignal.timeout(timeout), stop]));
+      await pause;
+    }, stop);
     return undefined;
   } catch (thrown) {
     const error = toKeymountError(thrown);

@@ -11,6 +11,13 @@ export interface Keeper {
     source: Source,
     volume: string,
   ) => { cached: CachedSecret; replace: boolean } | undefined;
+  /**
+   * Something may be issued through the session now. Returns when whoever comes after a crash knows the session, and can end with
+   * it what was issued and never heard of. Each call is followed by one of `settle`.
+   */
+  readonly expect: (held: Held, wish: Wish) => Promise<void>;
+  /** What was expected has come, or not: a session through which nothing was issued is forgotten. */
+  readonly settle: (held: Held) => Promise<void>;
   /** Takes a secret into keeping. False: it is none that needs it. Returns when it is safe against a crash. */
   readonly keep: (held: Held, wish: Wish, cached: CachedSecret) => Promise<boolean>;
   /** Is the session itself coming to its end, so that everything has to be issued anew through another one? */

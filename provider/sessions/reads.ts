@@ -7,6 +7,8 @@ import { Flights } from '../util/flight.ts';
 import { Batch } from './batch.ts';
 import type { Caller } from './caller.ts';
 import { type Connection, type Connections, checkAllowed } from './connections.ts';
+import { rememberDenied } from './denied.ts';
+import { Expecting } from './expecting.ts';
 import { isFresh, mayServeStale } from './freshness.ts';
 import { type Keeper, needsKeeping } from './keeper.ts';
 import type { CachedSecret, Secrets } from './secrets.ts';
@@ -39,6 +41,7 @@ interface Placed {
   readonly interval: number;
   readonly ref: unknown;
   readonly held: Held;
+  readonly expecting: Expecting;
   /** The session was made for this Mount: another login would not give more. */
   readonly fresh: boolean;
 }
@@ -82,6 +85,7 @@ export class Reads {
     signal: AbortSignal,
   ): Promise<ReadOutcome[]> {
     const interval = connection.backend.refreshInterval ?? this.#options.refreshInterval;
+    const expecting = new Expecting(this.#options.keeper);
     const failed = (thrown: unknown): ReadOutcome => ({
       error: failureOf(thrown, signal, connection),
       ofSession: false,
@@ -89,8 +93,11 @@ export class Reads {
     const places = await Promise.all(
       sources.map(async (source): Promise<Placed | ReadOutcome> => {
         try {
-          const placed = { source, connection, caller, ref: this.#refOf(connection, source), interval, ...first };
-          return first.held.scope === 'serviceAccount' ? await this.#placeShared(placed, signal) : placed;
+          const ref = this.#refOf(connection, source);
+          const given = { source, connection, caller, ref, interval, expecting, ...first };
+          const placed = first.held.scope === 'serviceAccount' ? await this.#placeShared(given, signal) : given;
+          await expecting.before(placed.held, placed);
+          return placed;
         } catch (thrown) {
           return failed(thrown);
         }
@@ -107,7 +114,7 @@ export class Reads {
       }
     });
     for (const batch of batches.values()) batch.start();
-    return await Promise.all(outcomes);
+    return await Promise.all(outcomes).finally(() => expecting.settle());
   }
 
   #refOf({ backend }: Connection, source: Source): unknown {
@@ -158,6 +165,7 @@ export class Reads {
     const { held, connection, source, caller } = placed;
     try {
       const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
+      await placed.expecting.before(renewed, placed);
       return { ...placed, held: renewed, fresh: true };
     } catch (thrown) {
       if (toKeymountError(thrown).retryable) return placed;
@@ -217,6 +225,7 @@ export class Reads {
       throw error;
     }
     const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
+    await placed.expecting.before(renewed, placed);
     return await this.#read({ ...placed, held: renewed, fresh: true }, undefined, signal);
   }
 }
@@ -228,15 +237,6 @@ function batchOf(batches: Map<Held, Batch<unknown, Secret>>, held: Held): Batch<
     batches.set(held, batch);
   }
   return batch;
-}
-
-/** Class authors choose what is asked for, so the oldest refusals go; one that is forgotten costs a login. */
-const mostDenied = 1_000;
-
-function rememberDenied({ denied }: Held, sourceKey: string): void {
-  const [oldest] = denied;
-  if (denied.size >= mostDenied && oldest !== undefined) denied.delete(oldest);
-  denied.add(sourceKey);
 }
 
 /** Whoever gives up leaves a shared call at once, with a reason that does not say for whom it waited. */

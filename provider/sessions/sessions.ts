@@ -40,9 +40,12 @@ export interface SessionsOptions {
   /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
   readonly maxAge: number;
   readonly onEnd: (held: Held) => void;
-  /** Sessions kept, 2,000 unless told: a node has a few hundred pods, and those of pods that are gone go first. */
+  /** Sessions kept, 1,000 unless told: a node has a few hundred pods, and those of pods that are gone go first. */
   readonly max?: number;
 }
+
+/** Milliseconds between looks for sessions that are over. */
+const sweepEvery = 60_000;
 
 /** A session is not used for the last bit of its life: what it reads must still be answered. */
 const margin = 2_000;
@@ -58,10 +61,11 @@ export class Sessions {
   /** What logins turned out to be: a mount's name does not say whether it is of the kubernetes or the jwt method. */
   readonly #scopes = new LRUCache<string, Held['scope']>({ max: 1000 });
   #lastId = 0;
+  #swept = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    this.#held = new LRUCache({ max: options.max ?? 2_000, dispose: (held) => this.#end(held) });
+    this.#held = new LRUCache({ max: options.max ?? 1_000, dispose: (held) => this.#end(held) });
   }
 
   /** Sessions by whose they are. */
@@ -128,6 +132,7 @@ export class Sessions {
   async #connect(wish: Wish, keys: SessionKeys, signal: AbortSignal): Promise<{ held: Held; key: string }> {
     const { connection, caller, ownOnly } = wish;
     const { deps, maxAge } = this.#options;
+    this.#sweep();
     const session = await connection.backend.connect(connection.settings, this.#loginOf(wish), deps, signal);
     const { serviceAccountUid } = session;
     const isAccounts = serviceAccountUid !== undefined && serviceAccountUid === caller.identity.serviceAccountUid;
@@ -138,6 +143,15 @@ export class Sessions {
     const held: Held = { id: this.nextId(), session, scope, ends, denied: new Set(), secrets: new Map() };
     this.#held.set(key, held);
     return { held, key };
+  }
+
+  /** Nobody asks again for the sessions of pods that are gone. */
+  #sweep(): void {
+    const now = this.#options.deps.clock.now();
+    if (now - this.#swept < sweepEvery) return;
+    this.#swept = now;
+    const over = [...this.#held.entries()].filter(([, { ends }]) => ends <= now);
+    for (const [key] of over) this.#held.delete(key);
   }
 
   #end(held: Held): void {

@@ -8,6 +8,8 @@ export function createUnkept(): Keeper & { readonly end: (signal: AbortSignal) =
     recall: () => undefined,
     isEnding: () => false,
     isAlive: async () => false,
+    expect: async () => {},
+    settle: async () => {},
     async keep({ session, scope }) {
       if (session.tenure !== undefined && scope === 'pod') issued.add(session.tenure);
       return false;

@@ -160,7 +160,13 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
       about: 'Hosts, domains, addresses and CIDR ranges that are reached without a proxy.',
     },
   },
-  dropIn: { vault: dropInKnobs('vault'), openbao: dropInKnobs('openbao'), aws: awsKnobs, gcp: gcpKnobs, azure: azureKnobs },
+  dropIn: {
+    vault: dropInKnobs('vault'),
+    openbao: dropInKnobs('openbao'),
+    aws: awsKnobs,
+    gcp: gcpKnobs,
+    azure: azureKnobs,
+  },
 };
 
 /** The configuration file itself; it has no key in the file. */

@@ -68,7 +68,13 @@ export interface Settings {
    */
   readonly connections: Readonly<Record<string, ConnectionSettings>>;
   /** Defaults and limits for classes that describe their connection themselves. */
-  readonly dropIn: { readonly vault: VaultDropIn; readonly openbao: VaultDropIn; readonly aws: AwsDropIn; readonly gcp: GcpDropIn; readonly azure: AzureDropIn };
+  readonly dropIn: {
+    readonly vault: VaultDropIn;
+    readonly openbao: VaultDropIn;
+    readonly aws: AwsDropIn;
+    readonly gcp: GcpDropIn;
+    readonly azure: AzureDropIn;
+  };
 }
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';

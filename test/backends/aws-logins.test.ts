@@ -104,6 +104,13 @@ describe('logins to AWS', () => {
     );
   });
 
+  it('asks the agent of its node directly, whatever proxy the connection has', async () => {
+    const proxied = { ...settings, ...podIdentity, proxy: 'http://127.0.0.1:1', retries: 0 };
+    const [said] = await readAll(kind, await connectAws(kind, proxied, loginOf()), 'db');
+    assert.match(said ?? '', /connection refused by the proxy.*\[backend-unreachable\]$/);
+    assert.deepEqual([cloud.count('PodIdentity'), cloud.count('GetSecretValue')], [1, 0]);
+  });
+
   it('tells the reason of the agent', async () => {
     cloud.associations.clear();
     assert.equal(

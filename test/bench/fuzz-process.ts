@@ -42,6 +42,7 @@ export async function startFuzzed(
   );
   const kill = () => void child.kill('SIGKILL');
   process.once('exit', kill);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
   const log = createTail();
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => log.add(chunk.toString('utf8')));

@@ -51,8 +51,8 @@ describe('the image, installed by manifests/install.yaml', { skip, timeout: 300_
       assert.ok(status.includes(line), `${line} in ${status}`);
     }
     assert.equal(
-      await inKeymount(`require('fs').readdirSync('/sockets').sort()`),
-      "[ 'keymount.sock', 'openbao.sock', 'vault.sock' ]\n",
+      await inKeymount(`require('fs').readdirSync('/sockets').sort().join()`),
+      '.keymount-admin.sock,keymount.sock,openbao.sock,vault.sock\n',
     );
     await assert.rejects(inKeymount(`require('fs').writeFileSync('/app/keymount.cjs', '')`), /EROFS/);
   });

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -24,11 +24,15 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const programs: Record<Build, { program: string; nodeFlags: string[] }> = {
   sources: { program: 'provider/main.ts', nodeFlags: [] },
   // the flags of the Dockerfile
-  bundle: {
-    program: 'dist/keymount.cjs',
-    nodeFlags: ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=1'],
-  },
+  bundle: { program: 'dist/keymount.cjs', nodeFlags: flagsOfTheImage() },
 };
+
+/** What the Dockerfile's entry point gives Node between its path and the program's. */
+function flagsOfTheImage(): string[] {
+  const entryPoint = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(join(repository, 'Dockerfile'), 'utf8'))?.[1];
+  if (entryPoint === undefined) throw new Error('the Dockerfile has no ENTRYPOINT as a JSON list');
+  return (JSON.parse(entryPoint) as string[]).slice(1, -1);
+}
 
 /** A suite for each build. */
 export function forEachBuild(

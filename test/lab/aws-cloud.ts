@@ -51,10 +51,9 @@ export type CloudFault =
 
 /** Tokens of `issuer` are those of the cluster. */
 export async function startAwsCloud(issuer: TokenIssuer): Promise<AwsCloud> {
-  const keys = new AwsKeys();
-  const faults: { what: string; answer: CloudFault; left: number }[] = [];
+  const desk: Desk = { keys: new AwsKeys(), faults: [] };
   const sockets = new Set<object>();
-  const server = createServer((request, response) => void serve(request, response));
+  const server = createServer((request, response) => void serve(cloud, desk, request, response));
   server.keepAliveTimeout = 60_000;
   server.on('connection', (socket) => {
     socket.setNoDelay(true);
@@ -62,7 +61,6 @@ export async function startAwsCloud(issuer: TokenIssuer): Promise<AwsCloud> {
     socket.on('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-
   const cloud: AwsCloud = {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     issuer,
@@ -72,9 +70,9 @@ export async function startAwsCloud(issuer: TokenIssuer): Promise<AwsCloud> {
     allowed: new Map(),
     requests: [],
     credentialLife: 3600,
-    fail: (what, answer, times = Number.POSITIVE_INFINITY) => void faults.push({ what, answer, left: times }),
+    fail: (what, answer, times = Number.POSITIVE_INFINITY) => void desk.faults.push({ what, answer, left: times }),
     count: (what) => cloud.requests.filter((request) => request.what.startsWith(what)).length,
-    revokeAll: () => keys.clear(),
+    revokeAll: () => desk.keys.clear(),
     sockets: () => sockets.size,
     close: () =>
       new Promise((resolve) => {
@@ -82,75 +80,68 @@ export async function startAwsCloud(issuer: TokenIssuer): Promise<AwsCloud> {
         server.closeAllConnections();
       }),
   };
-
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks).toString('utf8');
-    const answer = answerTo(request, body);
-    if (answer === 'close') {
-      request.socket.destroy();
-      return;
-    }
-    const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
-    response.writeHead(answer.status, { 'content-length': Buffer.byteLength(text), ...answer.headers });
-    response.end(text);
-  }
-
-  function answerTo(request: IncomingMessage, body: string): Answer | 'close' {
-    const { headers, method = '', url = '/' } = request;
-    const now = Date.now();
-    const expires = now + cloud.credentialLife * 1000;
-    const arrived = { method, url, headers, body };
-    const signature = readSignature(arrived);
-    const holder = signature === undefined ? undefined : keys.holder(signature.accessKeyId);
-    const valid =
-      holder !== undefined &&
-      headers['x-amz-security-token'] === holder.sessionToken &&
-      isSigned(arrived, holder.secretAccessKey, now);
-    const noted = (what: string): CloudFault | undefined => {
-      cloud.requests.push({ what, as: valid ? holder : undefined });
-      const fault = faults.find((each) => each.left > 0 && what.startsWith(each.what));
-      if (fault !== undefined) fault.left--;
-      return fault?.answer;
-    };
-    if (url === '/v1/credentials') {
-      return podCredentials(
-        cloud,
-        String(headers['authorization'] ?? ''),
-        (what) => toAnswer(noted(what)),
-        (role) => keys.issue(role, 'pod-identity', expires),
-      );
-    }
-    const target = headers['x-amz-target'];
-    if (typeof target !== 'string') {
-      return takeRole(
-        cloud,
-        new URLSearchParams(body),
-        valid ? holder : undefined,
-        (what) => toAnswer(noted(what), true),
-        (role, session) => keys.issue(role, session, expires),
-      );
-    }
-    const operation = target.split('.').at(-1) ?? '';
-    const input = JSON.parse(body) as Record<string, unknown>;
-    const names = [input['SecretId'] ?? input['SecretIdList'] ?? input['Names']].flat().map(String);
-    const region = signature?.region ?? '';
-    const fault = toAnswer(noted(`${operation} ${region} ${names.join(',')}`));
-    if (fault !== undefined) return fault;
-    if (!valid) return refusal('UnrecognizedClientException', 'The security token included in the request is invalid.');
-    const action = `${signature?.service}:${operation}`;
-    const isAllowed = (resource: string) =>
-      (cloud.allowed.get(holder.role) ?? []).some((rule) => matches(rule, `${action} ${region} ${resource}`));
-    const wanted = operation === 'BatchGetSecretValue' ? ['*'] : names;
-    const missing = wanted.find((name) => !isAllowed(name));
-    if (missing !== undefined) return denied(holder, action, missing);
-    return cloud.stores.answer(operation, region, input, (name) => {
-      const rules = cloud.allowed.get(holder.role) ?? [];
-      return rules.some((rule) => matches(rule, `secretsmanager:GetSecretValue ${region} ${name}`));
-    });
-  }
   return cloud;
+}
+
+/** What the services share behind the counter. */
+interface Desk {
+  readonly keys: AwsKeys;
+  readonly faults: { readonly what: string; readonly answer: CloudFault; left: number }[];
+}
+
+async function serve(cloud: AwsCloud, desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const answer = answerTo(cloud, desk, request, Buffer.concat(chunks).toString('utf8'));
+  if (answer === 'close') {
+    request.socket.destroy();
+    return;
+  }
+  const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
+  response.writeHead(answer.status, { 'content-length': Buffer.byteLength(text), ...answer.headers });
+  response.end(text);
+}
+
+function answerTo(cloud: AwsCloud, { keys, faults }: Desk, request: IncomingMessage, body: string): Answer | 'close' {
+  const { headers, method = '', url = '/' } = request;
+  const now = Date.now();
+  const expires = now + cloud.credentialLife * 1000;
+  const arrived = { method, url, headers, body };
+  const signature = readSignature(arrived);
+  const known = signature === undefined ? undefined : keys.holder(signature.accessKeyId);
+  const isOwn = known !== undefined && headers['x-amz-security-token'] === known.sessionToken;
+  const holder = isOwn && isSigned(arrived, known.secretAccessKey, now) ? known : undefined;
+  const note = (what: string): CloudFault | undefined => {
+    cloud.requests.push({ what, as: holder });
+    const fault = faults.find((each) => each.left > 0 && what.startsWith(each.what));
+    if (fault !== undefined) fault.left--;
+    return fault?.answer;
+  };
+  if (url === '/v1/credentials') {
+    const issue = (role: string) => keys.issue(role, 'pod-identity', expires);
+    return podCredentials(cloud, String(headers['authorization'] ?? ''), (what) => toAnswer(note(what)), issue);
+  }
+  const target = headers['x-amz-target'];
+  if (typeof target !== 'string') {
+    const issue = (role: string, session: string) => keys.issue(role, session, expires);
+    return takeRole(cloud, new URLSearchParams(body), holder, (what) => toAnswer(note(what), true), issue);
+  }
+  const operation = target.split('.').at(-1) ?? '';
+  const input = JSON.parse(body) as Record<string, unknown>;
+  const names = [input['SecretId'] ?? input['SecretIdList'] ?? input['Names']].flat().map(String);
+  const { region = '', service = '' } = signature ?? {};
+  const fault = toAnswer(note(`${operation} ${region} ${names.join(',')}`));
+  if (fault !== undefined) return fault;
+  if (holder === undefined) {
+    return refusal('UnrecognizedClientException', 'The security token included in the request is invalid.');
+  }
+  const mayDo = (action: string, name: string) =>
+    (cloud.allowed.get(holder.role) ?? []).some((rule) => matches(rule, `${action} ${region} ${name}`));
+  const action = `${service}:${operation}`;
+  const wanted = operation === 'BatchGetSecretValue' ? ['*'] : names;
+  const missing = wanted.find((name) => !mayDo(action, name));
+  if (missing !== undefined) return denied(holder, action, missing);
+  return cloud.stores.answer(operation, region, input, (name) => mayDo('secretsmanager:GetSecretValue', name));
 }
 
 function toAnswer(fault: CloudFault | undefined, isXml = false): Answer | 'close' | undefined {

@@ -47,8 +47,8 @@ describe('a file with a SecretProviderClass', () => {
     ['that is not YAML', 'a: {', /^the file is not YAML: .*, line 1 \[class-invalid\]$/],
     [
       'with another provider',
-      manifest('web', 'aws'),
-      /^spec\.provider: there is no provider "aws"; keymount answers as /,
+      manifest('web', 'akeyless'),
+      /^spec\.provider: there is no provider "akeyless"; keymount answers as /,
     ],
     ['with a misspelt provider', manifest('web', 'valut'), /no provider "valut"; did you mean vault\?/],
     [

@@ -108,6 +108,13 @@ export class World {
     return changes;
   }
 
+  /** Its pod is gone, by proof. Within a second of the clock all is done. */
+  async end({ identity }: Caller): Promise<void> {
+    const ended = this.leases.endPod(identity.podUid);
+    await this.pass(1);
+    await ended;
+  }
+
   async pass(seconds: number): Promise<void> {
     await this.outside.clock.pass(seconds * 1000);
   }

@@ -327,7 +327,7 @@ describe('a credential in keeping', () => {
       assert.equal(issuer().live().length, 2);
       const other = callerOf(aPod());
       await world.mount([db], other);
-      await world.leases.endPod(pod.identity.podUid);
+      await world.end(pod);
       assert.deepEqual(issuer().live(), [`${db}#3`]);
       assert.equal(world.told()['revoked'], 2);
       assert.equal(world.outside.files.size, 1);
@@ -406,5 +406,63 @@ describe('a credential in keeping', () => {
     assert.deepEqual(await Promise.all(pods.map((each) => world.mount([db], each))), first);
     assert.equal(issuer().live().length, 250);
     assert.equal(issuer().count(/read/), 250);
+  });
+
+  describe('that is being issued', () => {
+    it('is known by its token before it is asked for, so that no crash leaves anything that outlives the pod', async () => {
+      let stored = 0;
+      issuer().fault = (call) => {
+        if (call === 'read') stored = world.outside.files.size;
+        return undefined;
+      };
+      await world.mount([db, 'creds/mq']);
+      assert.equal(stored, 1);
+      assert.equal(world.outside.files.size, 1);
+    });
+
+    it('and never heard of ends with the pod, and the next process goes on with its token', async () => {
+      issuer().fault = (call) => (call === 'read' ? new Promise(() => {}) : undefined);
+      void world.mount([db]);
+      await world.pass(1);
+      const [token = ''] = issuer().tokens.keys();
+      issuer().leases.set('orphan', {
+        ...(issuer().tokens.get(token) as never as object),
+        id: 'orphan',
+        token,
+      } as never);
+      issuer().fault = () => undefined;
+      world = await world.restart();
+      assert.deepEqual(await world.mount([db]), { [db]: `${db} 1` });
+      assert.equal(issuer().logins.length, 1);
+      assert.equal(issuer().live().length, 2);
+      await world.end(pod);
+      assert.deepEqual(issuer().live(), []);
+      assert.equal(world.outside.files.size, 0);
+    });
+
+    it('leaves nothing stored where it turned out to have no end, and is stored about once', async () => {
+      const stored: number[] = [];
+      issuer().fault = (call) => {
+        if (call === 'read') stored.push(world.outside.files.size);
+        return undefined;
+      };
+      await world.mount(['kv/app', 'kv/other']);
+      assert.deepEqual(stored, [1, 1]);
+      assert.equal(world.outside.files.size, 0);
+      await world.pass(61);
+      await world.mount(['kv/app', 'kv/other']);
+      assert.deepEqual(stored, [1, 1, 0, 0]);
+    });
+
+    it('is not forgotten while another volume of the pod still waits for it', async () => {
+      const release = Promise.withResolvers<never>();
+      issuer().fault = (_call, what) => (what === db ? release.promise : undefined);
+      const slow = world.mount([db]);
+      await world.mount(['kv/app']);
+      assert.equal(world.outside.files.size, 1);
+      release.reject(new KeymountError('secret-missing', 'nothing there'));
+      await slow;
+      assert.equal(world.outside.files.size, 0);
+    });
   });
 });

@@ -56,7 +56,7 @@ describe('after a process was killed, the next one', () => {
   it('ends what pods have that went meanwhile', async () => {
     await world.mount([db]);
     world = await world.restart();
-    await world.leases.endPod(pod.identity.podUid);
+    await world.end(pod);
     assert.deepEqual(issuer().live(), []);
     assert.equal(world.outside.files.size, 0);
     assert.deepEqual(world.told(), { resumed: 1, revoked: 1 });
@@ -69,7 +69,7 @@ describe('after a process was killed, the next one', () => {
     await world.pass(30);
     world = await world.restart({ killed: false });
     issuer().fault = () => undefined;
-    await world.leases.endPod(pod.identity.podUid);
+    await world.end(pod);
     assert.deepEqual(issuer().live(), []);
     assert.equal(world.outside.files.size, 0);
   });
@@ -93,7 +93,7 @@ describe('after a process was killed, the next one', () => {
     world = await world.restart();
     assert.deepEqual(await world.mount([db]), { [db]: `${db} 2` });
     assert.equal(issuer().logins.length, 2);
-    await world.leases.endPod(pod.identity.podUid);
+    await world.end(pod);
     assert.deepEqual(issuer().live(), []);
     assert.equal(world.outside.files.size, 0);
   });

@@ -4,6 +4,7 @@ import { KeymountError } from '../../../provider/errors.ts';
 import { bornAt } from '../../../provider/leases/life.ts';
 import { revokeTenant } from '../../../provider/leases/revoke.ts';
 import type { Tenant } from '../../../provider/leases/tenant.ts';
+import { Semaphore } from '../../../provider/util/semaphore.ts';
 import { SteppedClock } from './stepped-clock.ts';
 
 describe('a revocation', () => {
@@ -11,11 +12,13 @@ describe('a revocation', () => {
   let tries: number[];
   let failed: string[];
   let stop: AbortController;
+  let turns: Semaphore;
   let fails: KeymountError | undefined;
   beforeEach(() => {
     clock = new SteppedClock();
     [tries, failed] = [[], []];
     stop = new AbortController();
+    turns = new Semaphore(4);
     fails = undefined;
   });
 
@@ -28,11 +31,13 @@ describe('a revocation', () => {
     };
     const tenant = { tenure, token: bornAt(clock.time, ttl, true) } as unknown as Tenant;
     const onFailed = (error: KeymountError) => void failed.push(`${(clock.time - 1_000_000) / 1000} ${error.code}`);
-    return revokeTenant(tenant, { clock, random: () => 0.5, onFailed, stop: stop.signal });
+    return revokeTenant(tenant, { clock, random: () => 0.5, turns, onFailed, stop: stop.signal });
   }
 
   it('is done at once where the server answers', async () => {
-    assert.equal(await revoke(), true);
+    const done = revoke();
+    await clock.pass(400);
+    assert.equal(await done, true);
     assert.deepEqual(tries, [0]);
   });
 
@@ -71,6 +76,15 @@ describe('a revocation', () => {
     assert.equal(await done, true);
     assert.deepEqual(tries, [0, 1, 3, 7, 15, 31, 63]);
     assert.deepEqual(failed, []);
+  });
+
+  it('does not come at once with those of many other pods: four each 0.4 s', async () => {
+    const all = Promise.all(Array.from({ length: 40 }, () => revoke()));
+    await clock.pass(399);
+    assert.equal(tries.length, 4);
+    await clock.pass(3_601);
+    assert.deepEqual(new Set(await all), new Set([true]));
+    assert.deepEqual([...new Set(tries)], [0, 0.4, 0.8, 1.2, 1.6, 2, 2.4, 2.8, 3.2, 3.6]);
   });
 
   it('is left to the next process when this one stops', async () => {

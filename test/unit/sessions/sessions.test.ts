@@ -83,6 +83,20 @@ describe('a session', () => {
     assert.equal(await get(caller), await get(caller, { source: other }));
   });
 
+  it('goes when it is over, though its pod never asks again', async () => {
+    const { store, clock, sessions, get } = world();
+    store.expires = clock.now() + 600_000;
+    await get(callerOf());
+    await get(callerOf());
+    store.expires = clock.now() + 1_200_000;
+    await get(callerOf());
+    assert.deepEqual(sessions.count(), { account: 0, pod: 3 });
+    clock.time += 600_000;
+    await get(callerOf());
+    assert.deepEqual(sessions.count(), { account: 0, pod: 2 });
+    assert.deepEqual(store.closed.toSorted(), [1, 2]);
+  });
+
   it('of a pod outlives its token: kubelet sends another one each hour', async () => {
     const { get } = world();
     const pod = aPod();

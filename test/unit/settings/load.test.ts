@@ -106,7 +106,12 @@ describe('settings of which none is given', () => {
         drainTimeout: 10_000,
       },
       proxy: { https: undefined, http: undefined, no: [] },
-      dropIn: { vault: vaultDefaults, openbao: { ...vaultDefaults, audience: 'openbao' }, gcp: gcpDefaults, azure: azureDefaults },
+      dropIn: {
+        vault: vaultDefaults,
+        openbao: { ...vaultDefaults, audience: 'openbao' },
+        gcp: gcpDefaults,
+        azure: azureDefaults,
+      },
     });
     assert.deepEqual(Object.keys(connections), []);
     assert.deepEqual(warnings, []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mistakesOf, onlyFile, type Parameters, planOf, warningsOf } from '../a-class.ts';
+import { mistakesOf, onlyFile, type Parameters, planOf } from '../a-class.ts';
 
 const nativeClass = (objects: string, more: Parameters = {}): Parameters => ({ connection: 'prod', objects, ...more });
 const object = (fields: string) => nativeClass(`- {file: a, secret: s${fields === '' ? '' : `, ${fields}`}}`);
