@@ -120,7 +120,7 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
     about: 'After this time a pod logs in again even if its token lives longer, so that changed roles take effect.',
   },
   renewalPercent: {
-    kind: whole(10, 90),
+    kind: whole(5, 90),
     default: 67,
     about: 'Percent of what is left of a lease or token after which it is renewed, and up to a tenth later.',
   },

@@ -79,7 +79,7 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
   describe('with all rules', () => {
     it('the first keymount makes the key of the versions', async () => {
       await mounted(plain);
-      assert.match(logged(), new RegExp(`"event":"version-key-created","secret":"keymount/${versionKey}"`));
+      assert.equal(lineOf({ event: 'version-key-created' })?.['secret'], `keymount/${versionKey}`);
       const key = await cluster.kubectl('-n', 'keymount', 'get', 'secret', versionKey, '-o', 'jsonpath={.data.key}');
       assert.equal(Buffer.from(key, 'base64').length, 32);
     });
@@ -87,7 +87,7 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
     it('another keymount reads it', async () => {
       await restart();
       await mounted(plain);
-      assert.doesNotMatch(logged(), /version-key-created/);
+      assert.equal(lineOf({ event: 'version-key-created' }), undefined);
     });
 
     it('a refresh that fails is an event of the pod', async () => {
@@ -105,16 +105,16 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
         const left = await leases();
         return issued.some((id) => !left.includes(id)) ? true : undefined;
       });
-      await eventually('line of the log', 5, async () => lineOf(/"event":"lease-revoked"/));
+      await eventually('line of the log', 5, async () => lineOf({ event: 'lease-revoked' }));
     });
   });
 
   it('without secrets: get, no pod gets a version of its objects, and so no files', async () => {
     await restart('Role secrets: get');
     const why = await failing(plain);
-    assert.match(why, /"code":"version-key-unavailable"/);
-    assert.match(why, new RegExp(`Secret keymount/${versionKey}.*403 Forbidden.*cannot get resource`));
-    assert.match(why, /allow keymount to get and create secrets in namespace keymount/);
+    assert.equal(why.code, 'version-key-unavailable');
+    assert.match(why.text, /Secret keymount\/vault-csi-provider-hmac-key.*403 Forbidden.*cannot get resource/);
+    assert.match(why.text, /allow keymount to get and create secrets in namespace keymount/);
   });
 
   it('without secrets: create, the key is read where it is, and not made where it is not', async () => {
@@ -123,17 +123,17 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
     await cluster.kubectl('-n', 'keymount', 'delete', 'secret', versionKey);
     await restart('Role secrets: create');
     const why = await failing(plain);
-    assert.match(why, /"code":"version-key-unavailable"/);
-    assert.match(why, new RegExp(`Secret keymount/${versionKey}.*403 Forbidden.*cannot create resource`));
+    assert.equal(why.code, 'version-key-unavailable');
+    assert.match(why.text, /Secret keymount\/vault-csi-provider-hmac-key.*403 Forbidden.*cannot create resource/);
   });
 
   it('without events: create, a refresh that fails is in the log alone', async () => {
     await restart('ClusterRole events: create');
     await failRefresh(async (pod) => {
       const before = await rotationEvents(pod);
-      const off = await eventually('line of the log', 20, async () => lineOf(/"event":"events-off"/));
-      assert.match(off, /403 Forbidden.*cannot create resource/);
-      assert.match(await failing(plain), /"code":"secret-missing"/);
+      const off = await eventually('line of the log', 20, async () => lineOf({ event: 'events-off' }));
+      assert.match(String(off['reason']), /403 Forbidden.*cannot create resource/);
+      assert.equal((await failing(plain)).code, 'secret-missing');
       assert.deepEqual(await rotationEvents(pod), before);
     });
   });
@@ -141,8 +141,11 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
   it('without pods: list, watch, what was issued for a pod stays, and the log says so', async () => {
     await restart('ClusterRole pods: list, watch');
     const pod = await mounted(leased);
-    const unable = await eventually('line of the log', 20, async () => lineOf(/"event":"pods-not-watched"/));
-    assert.match(unable, /keymount needs to list and watch pods.*are not revoked, they live until their own end/);
+    const unable = await eventually('line of the log', 20, async () => lineOf({ event: 'pods-not-watched' }));
+    assert.match(
+      String(unable['reason']),
+      /keymount needs to list and watch pods.*are not revoked, they live until their own end/,
+    );
     const issued = await leases();
     await deletePod(pod);
     await sleep(4_000);
@@ -151,7 +154,7 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
       issued.filter((id) => !left.includes(id)),
       [],
     );
-    assert.doesNotMatch(logged(), /"event":"(?:pod-ended|lease-revoked)"/);
+    for (const event of ['pod-ended', 'lease-revoked']) assert.equal(lineOf({ event }), undefined);
   });
 
   /** A keymount that remembers nothing, with all rules or without one of them. */
@@ -168,28 +171,30 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
     await old?.stop();
   }
 
-  function logged(): string {
-    return keymount?.output() ?? '';
+  function log(): Record<string, unknown>[] {
+    const lines = keymount?.output().split('\n') ?? [];
+    return lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  function lineOf(form: RegExp): string | undefined {
-    return logged()
-      .split('\n')
-      .find((line) => form.test(line));
+  /** The first line of the log with these fields. */
+  function lineOf(fields: Record<string, string>): Record<string, unknown> | undefined {
+    return log().find((line) => Object.entries(fields).every(([name, value]) => line[name] === value));
   }
 
   /** The pod of a class, once this keymount has answered a Mount of it well. */
   async function mounted({ name }: ClassText): Promise<string> {
-    return await eventually(`Mount of ${name}; the log:\n${logged().slice(-2_000)}`, 40, async () => {
+    return await eventually(`Mount of ${name}`, 40, async () => {
       const pods = await running(name);
-      return pods.find((pod) => lineOf(new RegExp(`"event":"mount".*"pod":"${pod}".*"code":"ok"`)) !== undefined);
+      return pods.find((pod) => lineOf({ event: 'mount', pod, code: 'ok' }) !== undefined);
     });
   }
 
-  /** The line of the log of a Mount of this class that failed. */
-  async function failing({ name }: ClassText): Promise<string> {
-    const form = new RegExp(`"event":"mount".*"class":"${name}","code":"(?!ok)`);
-    return await eventually(`failed Mount of ${name}`, 30, async () => lineOf(form));
+  /** How a Mount of this class failed. */
+  async function failing({ name }: ClassText): Promise<{ code: unknown; text: string }> {
+    return await eventually(`failed Mount of ${name}`, 30, async () => {
+      const line = log().find((each) => each['event'] === 'mount' && each['class'] === name && each['code'] !== 'ok');
+      return line && { code: line['code'], text: JSON.stringify(line['error']) };
+    });
   }
 
   async function running(name: string): Promise<string[]> {

@@ -53,7 +53,8 @@ path "secret/data/shop/*" { capabilities = ["read"] }
 const ownPod = aPod({ namespace: 'csi', name: 'keymount-x' });
 
 export async function startLeaseLab(options: OpenBaoOptions = {}): Promise<LeaseLab> {
-  const [bao, postgres, kube] = await Promise.all([startOpenBao(options), startPostgres(), startKubeApi()]);
+  const bao = await startOpenBao(options);
+  const [postgres, kube] = await Promise.all([startPostgres(), startKubeApi()]);
   canaries.watch('the token of keymount itself', kube.token);
   const kubeconfig = writeKubeconfig(kube, scratchFolder('kube'));
   await bao.policy('app', policy);

@@ -25,6 +25,19 @@ const vaultDefaults = {
   proxy: undefined,
 };
 
+const awsDefaults = {
+  region: undefined,
+  fips: false,
+  dualStack: false,
+  endpoints: { all: undefined, secretsManager: undefined, ssm: undefined, sts: undefined, podIdentity: undefined },
+  ca: undefined,
+  batch: false,
+  podIdentityTimeout: 5_000,
+  timeout: 10_000,
+  retries: 2,
+  maxConcurrent: 64,
+  proxy: undefined,
+};
 const gcpDefaults = {
   endpoint: undefined,
   regionalEndpoint: undefined,
@@ -90,6 +103,7 @@ describe('settings of which none is given', () => {
         namespace: undefined,
         vault: 'vault-csi-provider-hmac-key',
         openbao: 'openbao-csi-provider-hmac-key',
+        aws: 'keymount-version-key',
         gcp: 'keymount-version-key',
         gke: 'keymount-version-key',
         azure: 'keymount-version-key',
@@ -109,6 +123,7 @@ describe('settings of which none is given', () => {
       dropIn: {
         vault: vaultDefaults,
         openbao: { ...vaultDefaults, audience: 'openbao' },
+        aws: awsDefaults,
         gcp: gcpDefaults,
         azure: azureDefaults,
       },

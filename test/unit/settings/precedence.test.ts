@@ -17,6 +17,7 @@ const samples: Readonly<Record<string, readonly [string, string, string, string]
   url: ['http://a:1', 'http://b:1', 'http://c:1', 'http://d:1'],
   'url,...': ['http://a:1', 'http://b:1', 'http://c:1', 'http://d:1'],
   'text,...': ['a', 'b', 'c', 'd'],
+  region: ['eu-west-1', 'eu-west-2', 'eu-west-3', 'eu-central-1'],
   host: ['a', 'b:1', 'c', 'd'],
   domain: ['a.example', 'b.example', 'c.example', 'd.example'],
   'namespace/name,...': ['a/b', 'c/*', 's-*/e', 'f/g'],
