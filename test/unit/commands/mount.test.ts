@@ -118,7 +118,10 @@ describe('keymount mount', () => {
 
   it('says what a class warns of', async () => {
     const file = join(scratchFolder('mount'), 'class.yaml');
-    writeFileSync(file, readFileSync(classFile, 'utf8').replace('connection: local', 'connection: local\n    purpose: x'));
+    writeFileSync(
+      file,
+      readFileSync(classFile, 'utf8').replace('connection: local', 'connection: local\n    purpose: x'),
+    );
     const { code, warnings } = await run(file, '--config', writeConfig(), ...pod);
     assert.equal(code, 0);
     assert.match(warnings, /^warning: parameters\.purpose: is not a known parameter/m);
