@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { backendKinds, lineStates } from '../backends/registry.ts';
-import { KeymountError } from '../errors.ts';
+import { KeymountError, toKeymountError } from '../errors.ts';
 import { type Assembly, assemble, type Surroundings } from '../mount/assemble.ts';
 import type { Keeping } from '../mount/keeping.ts';
 import { countAges, type Status } from '../mount/status.ts';
@@ -60,7 +60,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
     await parts.keeping?.resume();
     server = await startServer(sockets, { dialects, clock, handlersOf, onDrainTimeout });
     log.info({ event: 'serving', version: runtimeVersion, sockets: server.sockets, http: settings.http });
-    await aborted(stop);
+    await watchSockets(server, stop, log);
     log.info({ event: 'stopping', mounts: inFlight.count });
     await server.drain(limits.drainTimeout);
     log.info({ event: 'stopped' });
@@ -131,7 +131,18 @@ function makeStateDir(path: string): void {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+/** Milliseconds between looks at the sockets. */
+const socketInterval = 5_000;
+
+/** Until it is asked to stop. */
+async function watchSockets(server: RpcServer, stop: AbortSignal, log: Log): Promise<void> {
+  while (!stop.aborted) {
+    await systemClock.sleep(socketInterval, stop).catch(() => {});
+    if (stop.aborted) return;
+    try {
+      for (const socket of await server.restore()) log.warn({ event: 'socket-restored', socket });
+    } catch (thrown) {
+      log.error({ event: 'socket-lost', error: toKeymountError(thrown) });
+    }
+  }
 }

@@ -221,11 +221,11 @@ export class Leases implements Keeper {
     const onFailed = (error: KeymountError) => report({ event: 'revocation-failed', podUid, error });
     const turns = this.#revocations;
     const stop = this.#closed.signal;
-    const done = tenant.lost || (await revokeTenant(tenant, { clock, random, turns, onFailed, stop }));
+    const outcome = tenant.lost ? 'ended' : await revokeTenant(tenant, { clock, random, turns, onFailed, stop });
     this.#ending.delete(tenant);
     // The record stays: the next process goes on with it.
-    if (!done) return;
-    report({ event: 'revoked', podUid });
+    if (outcome === 'stopped') return;
+    if (outcome === 'revoked') report({ event: 'revoked', podUid });
     await this.#forget(tenant);
   }
 

@@ -31,21 +31,21 @@ export interface RevokeDeps {
 
 /**
  * Ends a token with everything that was issued through it, and does not give up until that is done or the token has ended by
- * itself. True then, also where the backend does not know the token any more; false when stopped before.
+ * itself. `revoked` also where the backend does not know the token any more; `stopped`: neither.
  */
-export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<boolean> {
+export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<'revoked' | 'ended' | 'stopped'> {
   const { clock, random, onFailed, stop } = deps;
   for (let tried = 1; !stop.aborted; tried++) {
-    if (tenant.token.end <= clock.now()) return true;
+    if (tenant.token.end <= clock.now()) return 'ended';
     const error = await tryRevoke(tenant, deps);
-    if (error === undefined) return true;
-    if (stop.aborted) return false;
+    if (error === undefined) return 'revoked';
+    if (stop.aborted) break;
     const isRoundOver = !error.retryable || tried % tries === 0;
     if (isRoundOver) onFailed(error);
     const pause = isRoundOver ? rest : Math.min(longestRetry, firstRetry * 2 ** ((tried % tries) - 1));
     await clock.sleep(Math.min(pause * (0.5 + random()), tenant.token.end - clock.now()), stop).catch(() => {});
   }
-  return false;
+  return 'stopped';
 }
 
 async function tryRevoke(tenant: Tenant, { clock, turns, stop }: RevokeDeps): Promise<KeymountError | undefined> {

@@ -6,7 +6,7 @@ import type { Clock } from '../util/clock.ts';
 import { encodeOnce } from './encode.ts';
 import type { CSIDriverProviderHandlers } from './gen/v1alpha1/CSIDriverProvider.ts';
 import { loadProto } from './proto.ts';
-import { checkFree, publish, type SocketPaths, socketPaths, sweep, withdraw } from './sockets.ts';
+import { checkFree, isGone, publish, type SocketPaths, socketPaths, sweep, withdraw } from './sockets.ts';
 
 export interface SocketOptions {
   readonly socketDir: string;
@@ -26,9 +26,10 @@ export interface ServerOptions {
 }
 
 interface Listening {
+  readonly dialect: DialectName;
   readonly server: Server;
   readonly paths: SocketPaths;
-  readonly published: Stats;
+  published: Stats;
 }
 
 /** Milliseconds for the last answers after the drain timeout. */
@@ -37,6 +38,11 @@ const lastAnswers = 500;
 /** The sockets of all enabled dialects in one process. */
 export interface RpcServer {
   readonly sockets: readonly string[];
+  /**
+   * Makes anew the sockets that are gone, and says which: a provider that was taken over removes what lies under its name when it
+   * ends at last.
+   */
+  readonly restore: () => Promise<string[]>;
   /** Takes the sockets away, lets Mounts in flight end for at most `timeout` ms, then gives them up. */
   readonly drain: (timeout: number) => Promise<void>;
 }
@@ -71,7 +77,7 @@ export async function startServer(paths: readonly SocketPaths[], options: Server
       const path = paths[index] as SocketPaths;
       const server = await listen(path.bound, options.handlersOf(dialect));
       try {
-        listening.push({ server, paths: path, published: publish(path) });
+        listening.push({ dialect, server, paths: path, published: publish(path) });
       } catch (error) {
         // A server that goes on listening would keep the process alive.
         server.forceShutdown();
@@ -82,7 +88,22 @@ export async function startServer(paths: readonly SocketPaths[], options: Server
     await drain(0);
     throw error;
   }
-  return { sockets: paths.map(({ final }) => final), drain };
+  const restore = async () => {
+    const gone = listening.filter(({ paths: { final } }) => isGone(final));
+    for (const each of gone) await listenAgain(each, options);
+    return gone.map(({ paths: { final } }) => final);
+  };
+  return { sockets: paths.map(({ final }) => final), restore, drain };
+}
+
+/** Connections to the old socket go on; it only has no name any more. */
+async function listenAgain(each: Listening, { handlersOf }: ServerOptions): Promise<void> {
+  const { server, paths, dialect } = each;
+  // Closing the old server removes the path that it was bound to.
+  const again = { ...paths, bound: paths.bound.replace(/\.sock$/, 'x.sock') };
+  const fresh = await listen(again.bound, handlersOf(dialect));
+  Object.assign(each, { server: fresh, paths: again, published: publish(again) });
+  server.tryShutdown(() => {});
 }
 
 function makeDirectory(path: string): void {

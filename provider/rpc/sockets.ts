@@ -74,6 +74,10 @@ export function withdraw({ final }: SocketPaths, published: Stats): void {
   if (now !== undefined && now.ino === published.ino && now.dev === published.dev) rmSync(final, { force: true });
 }
 
+export function isGone(path: string): boolean {
+  return statOf(path) === undefined;
+}
+
 function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }

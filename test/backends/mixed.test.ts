@@ -22,7 +22,7 @@ const serviceAccount = 'web@shop-prod.iam.gserviceaccount.com';
 const audiences = ['vault', 'sts.amazonaws.com', pool, azureAudience];
 
 /** Milliseconds that each request to a backend takes at least. */
-const delays = { vault: 60, aws: 100, gcp: 140, azure: 180 };
+const delays = { vault: 90, aws: 150, gcp: 110, azure: 130 };
 type Name = keyof typeof delays;
 const names = Object.keys(delays) as Name[];
 
@@ -132,12 +132,15 @@ forEachBuild('a class with objects of four backends', (build) => {
     return time;
   };
 
+  /** Of two: the machine has other things to do. */
+  const best = async (...wanted: Name[]) => Math.min(await timed(...wanted), await timed(...wanted));
+
   it('mounts in about the time of its slowest backend', async (test) => {
     // loads the backends, and what they know of their servers
     await timed(...names);
     const alone: Partial<Record<Name, number>> = {};
-    for (const name of names) alone[name] = await timed(name);
-    const together = await timed(...names);
+    for (const name of names) alone[name] = await best(name);
+    const together = await best(...names);
     const times = Object.values(alone);
     const shown = Object.entries(alone).map(([name, time]) => `${name} ${Math.round(time)} ms`);
     test.diagnostic(`alone: ${shown.join(', ')}; together ${Math.round(together)} ms`);

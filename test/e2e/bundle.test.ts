@@ -59,8 +59,8 @@ function found(wanted: string | RegExp): string[] {
   return files.flatMap((file) => {
     const text = readFileSync(file, 'utf8');
     const places =
-      typeof wanted === 'string' ? [text.indexOf(wanted)] : text.matchAll(wanted).map(({ index }) => index);
-    return [...places]
+      typeof wanted === 'string' ? [text.indexOf(wanted)] : [...text.matchAll(wanted)].map(({ index }) => index);
+    return places
       .filter((index) => index >= 0)
       .map((index) => `${file}: ${text.slice(Math.max(0, index - 40), index + 80)}`);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, lstatSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
@@ -135,6 +135,15 @@ forTheBundle('a new keymount beside another provider', (build) => {
     const reply = await keymount.client('vault').version();
     assert.ok('runtimeName' in reply && reply.runtimeName === 'keymount');
     await keymount.stop();
+  });
+
+  it('makes its socket anew when the provider that was taken over removes it at its end', async () => {
+    const keymount = await startKeymount({ build, socketFolder, args: ['--takeover'] });
+    rmSync(keymount.socket('vault'));
+    await until(() => existsSync(keymount.socket('vault')), 15_000);
+    assert.equal(await codeOn(keymount.socket('vault')), 'INVALID_ARGUMENT');
+    assert.equal(await keymount.stop(), 0);
+    assert.equal(existsSync(keymount.socket('vault')), false);
   });
 });
 

@@ -27,8 +27,10 @@ export interface LeaseLab {
     objects?: readonly object[],
     parameters?: Record<string, string>,
   ): Promise<Mounted>;
-  /** Waits until so many roles live in PostgreSQL. */
-  untilRoles(count: number, milliseconds?: number): Promise<void>;
+  /** The roles that live in PostgreSQL, of one database role or of all. */
+  roles(of?: string): Promise<string[]>;
+  /** Waits until there are so many of them. */
+  untilRoles(count: number, milliseconds?: number, of?: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -105,8 +107,13 @@ export async function startLeaseLab(options: OpenBaoOptions = {}): Promise<Lease
       }
       return { files, versions: versions(reply) };
     },
-    async untilRoles(count, milliseconds = 5_000) {
-      await until(async () => (await postgres.liveRoles()).length === count, milliseconds);
+    async roles(of) {
+      const live = await postgres.liveRoles();
+      // OpenBao's names have the role's in them, of which they keep eight characters
+      return of === undefined ? live : live.filter((name) => name.includes(`-${of.slice(0, 8)}-`));
+    },
+    async untilRoles(count, milliseconds = 5_000, of = undefined) {
+      await until(async () => (await lab.roles(of)).length === count, milliseconds);
     },
     async stop() {
       await kube.close();

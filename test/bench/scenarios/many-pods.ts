@@ -4,13 +4,14 @@ import { openSockets } from '../process-sample.ts';
 import type { Scenario } from '../scenario.ts';
 import { seedOwnSecrets } from './own-secrets.ts';
 
-const batch = 1_000;
-const batches = 10;
+/** As many as a node has at one time, with a class each; then others in their place. */
+const batch = 100;
+const batches = 100;
 
 /** What pods leave behind: a node that runs jobs has seen thousands of them, and must not remember them for ever. */
 export const manyPods: Scenario = {
   name: 'many-pods',
-  about: `${batches * batch} pods, one Mount each, 50 at a time: each with its own ServiceAccount, its own login and 3 KV v2 objects. Memory and open sockets as they go.`,
+  about: `${batches * batch} pods, ${batch} after ${batch}, one Mount each, 50 at a time: each pod with its own ServiceAccount, its own login and 3 KV v2 objects. Memory and open sockets as they go.`,
   workload: {
     pods: batch,
     objects: 3,

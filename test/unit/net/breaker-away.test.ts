@@ -65,7 +65,9 @@ describe('a server that is away', () => {
   it('keeps nobody who leaves, and the next probe is for somebody else', async () => {
     const { clock, ask, awayForLong, breaker } = breakerWorld();
     await awayForLong();
+    await clock.turn(800);
     const waiting = await ask();
+    assert.equal(waiting.state, 'waiting');
     waiting.leave();
     await clock.settle();
     // It is let through, and an aborted request is not sent.
