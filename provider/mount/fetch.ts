@@ -9,10 +9,12 @@ export async function fetchSecrets(
   reads: Reads,
   signal: AbortSignal,
 ): Promise<ReadOutcome[]> {
-  const byAccess = Map.groupBy(plan.sources, ({ accessKey }) => accessKey);
+  const byAccess = accessesOf(plan);
+  const [only] = byAccess;
+  if (only !== undefined && byAccess.length === 1) return await reads.readAll(caller, only, signal);
   const outcomes = new Map<Source, ReadOutcome>();
   await Promise.all(
-    [...byAccess.values()].map(async (sources) => {
+    byAccess.map(async (sources) => {
       const results = await reads.readAll(caller, sources, signal);
       sources.forEach((source, index) => {
         const result = results[index];
@@ -21,4 +23,16 @@ export async function fetchSecrets(
     }),
   );
   return plan.sources.map((source) => outcomes.get(source) as ReadOutcome);
+}
+
+const accesses = new WeakMap<Plan, readonly (readonly Source[])[]>();
+
+/** The sources of each access of a plan, in the order of the plan. */
+function accessesOf(plan: Plan): readonly (readonly Source[])[] {
+  let found = accesses.get(plan);
+  if (found === undefined) {
+    found = [...Map.groupBy(plan.sources, ({ accessKey }) => accessKey).values()];
+    accesses.set(plan, found);
+  }
+  return found;
 }

@@ -67,7 +67,7 @@ export class Connections {
       if (connection === undefined) throw unknownConnection(ref.name, [...this.#named.keys()]);
       return connection;
     }
-    const key = `inline ${JSON.stringify(ref)}`;
+    const key = inlineKey(ref);
     const known = this.#inline.get(key);
     if (known !== undefined) return known;
     const backend = await loadBackend(ref.backend);
@@ -79,6 +79,18 @@ export class Connections {
     this.#inline.set(key, connection);
     return connection;
   }
+}
+
+/** References belong to plans, which are kept. */
+const inlineKeys = new WeakMap<ConnectionRef, string>();
+
+function inlineKey(ref: ConnectionRef): string {
+  let key = inlineKeys.get(ref);
+  if (key === undefined) {
+    key = `inline ${JSON.stringify(ref)}`;
+    inlineKeys.set(ref, key);
+  }
+  return key;
 }
 
 function unknownConnection(name: string, known: readonly string[]): KeymountError {

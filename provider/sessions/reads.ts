@@ -11,6 +11,7 @@ import { rememberDenied } from './denied.ts';
 import { Expecting } from './expecting.ts';
 import { isFresh, mayServeStale } from './freshness.ts';
 import { type Keeper, needsKeeping } from './keeper.ts';
+import { remembered } from './remembered.ts';
 import type { CachedSecret, Secrets } from './secrets.ts';
 import type { Held, Sessions } from './sessions.ts';
 
@@ -68,7 +69,9 @@ export class Reads {
       connection = await this.#options.connections.resolve(first.access.connection);
       checkAllowed(connection, caller.identity, sources);
       const held = await this.#options.sessions.get({ connection, source: first, caller }, signal);
-      return await this.#readThrough(connection, caller, sources, held, signal);
+      const interval = connection.backend.refreshInterval ?? this.#options.refreshInterval;
+      const known = remembered(this.#options, held.held, caller.volume, sources, interval);
+      return known ?? (await this.#readThrough(connection, caller, sources, held, interval, signal));
     } catch (thrown) {
       const error = failureOf(thrown, signal, connection);
       const placed = error.at === undefined ? error.placed(first.at) : error;
@@ -82,9 +85,9 @@ export class Reads {
     caller: Caller,
     sources: readonly Source[],
     first: { held: Held; fresh: boolean },
+    interval: number,
     signal: AbortSignal,
   ): Promise<ReadOutcome[]> {
-    const interval = connection.backend.refreshInterval ?? this.#options.refreshInterval;
     const expecting = new Expecting(this.#options.keeper);
     const failed = (thrown: unknown): ReadOutcome => ({
       error: failureOf(thrown, signal, connection),

@@ -62,7 +62,6 @@ describe('credentials whose OpenBao', { skip }, () => {
     const pod = lab.pod();
     const quick = await lab.keymount({ address: proxy.address, env: { KEYMOUNT_RENEWAL_PERCENT: '10' } });
     const first = await lab.mount(quick, pod, dbObjects('patient'));
-    // 30 s are all that a renewal gets, so that this one ends by that
     proxy.faults({ match: /leases\/renew/, hang: true });
     await until(() => proxy.count(/leases\/renew/) >= 1, 15_000);
     proxy.faults();
