@@ -123,6 +123,14 @@ go_part() {
   fi
 }
 
+# --- PostgreSQL, whose initdb and postgres Debian keeps off the PATH; test/leases starts a server of its own
+
+postgres_there() {
+  local initdb
+  for initdb in /usr/lib/postgresql/*/bin/initdb /usr/local/lib/postgresql/*/bin/initdb; do [ -x "$initdb" ] && return; done
+  return 1
+}
+
 list() {
   if bao_there; then there bao; else missing bao 'run hack/tools.sh'; fi
   if watchdog_there; then there python-watchdog; else missing python-watchdog 'run hack/tools.sh'; fi
@@ -130,6 +138,7 @@ list() {
   for emulator in "${emulators[@]}"; do
     if emulator_there "$emulator"; then there "${emulator%%=*}"; else missing "${emulator%%=*}" 'run hack/tools.sh'; fi
   done
+  if postgres_there; then there postgres; else missing postgres 'PostgreSQL is not installed (Debian: apt-get install postgresql)'; fi
   if go_there; then there "${go_programs[*]}"; else missing "${go_programs[*]}" 'run hack/tools.sh (absent, or older than their sources)'; fi
 }
 

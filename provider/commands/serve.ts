@@ -3,7 +3,6 @@ import { mkdirSync } from 'node:fs';
 import { backendKinds, lineStates } from '../backends/registry.ts';
 import { KeymountError, toKeymountError } from '../errors.ts';
 import { type Assembly, assemble, type Surroundings } from '../mount/assemble.ts';
-import type { Keeping } from '../mount/keeping.ts';
 import { countAges, type Status } from '../mount/status.ts';
 import type { DialectName } from '../plan/plan.ts';
 import { type AdminServer, askAdmin, startAdmin } from '../rpc/admin.ts';
@@ -90,12 +89,12 @@ function watchGauges(
   metrics.watch('podSessions', () => sessions.count().pod);
   metrics.watch('secrets', () => secrets.size);
   metrics.watch('secretBytes', () => secrets.bytes);
-  metrics.watch('leases', () => countLeases(keeping));
+  const leases = keeping?.leases;
+  metrics.watch('leases', () => leases?.outlook.count ?? 0);
+  metrics.watch('leaseFirstEnd', () => (leases?.outlook.firstEnd ?? Number.POSITIVE_INFINITY) / 1000);
+  metrics.watch('leasesOverdue', () => leases?.outlook.overdue ?? 0);
+  metrics.watch('revocationsPending', () => leases?.outlook.revocations ?? 0);
   metrics.watch('serversAway', () => lineStates().filter(({ open }) => open).length);
-}
-
-function countLeases(keeping: Keeping | undefined): number {
-  return [...(keeping?.leases.list() ?? [])].reduce((sum, { leased }) => sum + leased.size, 0);
 }
 
 function createStatus(
@@ -114,7 +113,7 @@ function createStatus(
       sessions: sessions.count(),
       secrets: { count: secrets.size, bytes: secrets.bytes, ages: countAges(ages) },
       reads: report.reads,
-      leases: leaseStatus(keeping, now),
+      leases: leaseStatus(keeping),
       servers: lineStates(),
     };
   };

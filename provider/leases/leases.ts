@@ -13,7 +13,7 @@ import type { LeaseEvent } from './lease-event.ts';
 import { bornAt, isEnding } from './life.ts';
 import { isDue, isTooShort, lifeOf, type Outlook, outlookOf, type Times, timeLeft } from './outlook.ts';
 import { type LeaseStore, type Storable, toRecord } from './record.ts';
-import { revokeTenant } from './revoke.ts';
+import { revocationsAtOnce, revokeTenant } from './revoke.ts';
 import { type Leased, Tenant } from './tenant.ts';
 
 export type { LeaseEvent } from './lease-event.ts';
@@ -34,9 +34,6 @@ export interface LeasesOptions {
   /** A pod has something in keeping: its end must be noticed. */
   readonly onTenant: (podUid: string) => void;
 }
-
-/** Many pods may end at once, and other pods want something of the same servers meanwhile. */
-const revocationsAtOnce = 4;
 
 /** Keeps what was issued for pods: served again at every Mount, renewed, replaced in time, ended with the pod. */
 export class Leases implements Keeper {
@@ -85,8 +82,7 @@ export class Leases implements Keeper {
       // Refused to renew is not unknown.
       if (error.code !== 'lease-lost') return true;
       tenant.lose();
-      this.#options.report({ event: 'lost', podUid: tenant.podUid, what: 'token', error });
-      await this.#forget(tenant);
+      this.#onRenewal(tenant, 'token', error);
       return false;
     }
   }
@@ -149,8 +145,10 @@ export class Leases implements Keeper {
     return { steady: this.#options.clock.now(), wall: this.#options.wall() };
   }
 
-  get outlook(): Outlook {
-    return outlookOf(this.#tenants.values(), this.times, this.#options.renewalPercent);
+  /** `revocations`: tokens of pods that are gone, still to be revoked. */
+  get outlook(): Outlook & { readonly revocations: number } {
+    const inUse = [...this.#tenants.values()].filter((tenant) => !this.#ending.has(tenant));
+    return { ...outlookOf(inUse, this.times, this.#options.renewalPercent), revocations: this.#ending.size };
   }
 
   get tenantDeps() {

@@ -10,6 +10,8 @@ const longestRetry = 60_000;
 const tries = 12;
 /** Milliseconds between rounds, and after a refusal, which does not change within seconds. */
 const rest = 600_000;
+/** Many pods may end at once, and other pods want something of the same servers meanwhile. */
+export const revocationsAtOnce = 4;
 /**
  * Milliseconds for which a revocation keeps its turn at least. OpenBao and Vault answer at once and end the leases afterwards: 250
  * at once would make the credentials of new pods wait behind them, for longer than a Mount may take.
@@ -43,7 +45,8 @@ export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<'r
     const isRoundOver = !error.retryable || tried % tries === 0;
     if (isRoundOver) onFailed(error);
     const pause = isRoundOver ? rest : Math.min(longestRetry, firstRetry * 2 ** ((tried % tries) - 1));
-    await clock.sleep(Math.min(pause * (0.5 + random()), tenant.token.end - clock.now()), stop).catch(() => {});
+    const left = Math.max(0, tenant.token.end - clock.now());
+    await clock.sleep(Math.min(pause * (0.5 + random()), left), stop).catch(() => {});
   }
   return 'stopped';
 }

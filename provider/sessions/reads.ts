@@ -70,8 +70,10 @@ export class Reads {
       checkAllowed(connection, caller.identity, sources);
       const held = await this.#options.sessions.get({ connection, source: first, caller }, signal);
       const interval = connection.backend.refreshInterval ?? this.#options.refreshInterval;
-      const known = remembered(this.#options, held.held, caller.volume, sources, interval);
-      return known ?? (await this.#readThrough(connection, caller, sources, held, interval, signal));
+      return (
+        remembered(this.#options, held.held, caller.volume, sources, interval) ??
+        (await this.#readThrough(connection, caller, sources, held, interval, signal))
+      );
     } catch (thrown) {
       const error = failureOf(thrown, signal, connection);
       const placed = error.at === undefined ? error.placed(first.at) : error;
@@ -121,11 +123,8 @@ export class Reads {
   }
 
   #refOf({ backend }: Connection, source: Source): unknown {
-    let ref = this.#refs.get(source);
-    if (ref === undefined) {
-      ref = backend.parseRef(source);
-      this.#refs.set(source, ref);
-    }
+    const ref = this.#refs.get(source) ?? backend.parseRef(source);
+    this.#refs.set(source, ref);
     return ref;
   }
 

@@ -17,6 +17,18 @@ const gauges = {
   secrets: { name: 'keymount_secrets', help: 'Secrets in memory.' },
   secretBytes: { name: 'keymount_secret_bytes', help: 'Bytes that the secrets in memory may have taken.' },
   leases: { name: 'keymount_leases', help: 'Credentials in keeping: issued for pods and kept alive.' },
+  leaseFirstEnd: {
+    name: 'keymount_lease_first_end_seconds',
+    help: 'Seconds until the first credential in keeping ends unless it is renewed or replaced; +Inf: none does.',
+  },
+  leasesOverdue: {
+    name: 'keymount_leases_overdue',
+    help: 'Credentials in keeping that should have been renewed or replaced by now.',
+  },
+  revocationsPending: {
+    name: 'keymount_revocations_pending',
+    help: 'Tokens of pods that are gone, still to be revoked.',
+  },
   serversAway: { name: 'keymount_servers_away', help: 'Servers that did not answer for a while.' },
 };
 export type GaugeName = keyof typeof gauges;

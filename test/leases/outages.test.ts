@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Keymount } from '../e2e/keymount.ts';
 import { until } from '../e2e/until.ts';
-import { jwtRole } from '../lab/openbao-auth.ts';
 import { requiresPostgres } from '../lab/postgres.ts';
 import { type LabProxy, startProxy } from '../lab/proxy.ts';
 import { requires } from '../lab/tools.ts';
@@ -55,30 +54,5 @@ describe('credentials whose OpenBao', { skip }, () => {
     await until(async () => (await counted(keymount, 'renewed')) > renewed, 15_000);
     assert.deepEqual(await lab.mount(keymount, pod, objects), first);
     assert.ok(await works(first));
-  });
-
-  it('does not answer a renewal are renewed when it does', async () => {
-    await lab.dbRole('patient', 60, 600);
-    const pod = lab.pod();
-    const quick = await lab.keymount({ address: proxy.address, env: { KEYMOUNT_RENEWAL_PERCENT: '10' } });
-    const first = await lab.mount(quick, pod, dbObjects('patient'));
-    proxy.faults({ match: /leases\/renew/, hang: true });
-    await until(() => proxy.count(/leases\/renew/) >= 1, 15_000);
-    proxy.faults();
-    await until(async () => (await counted(quick, 'renewed')) >= 1, 20_000);
-    assert.deepEqual(await lab.mount(quick, pod, dbObjects('patient')), first);
-    assert.equal(await counted(quick, 'lost'), 0);
-  });
-
-  it('is not asked by anybody any more, because the node died, are ended by it: the role keeps token_ttl short', async () => {
-    await lab.dbRole('deadnode', 600, 3_600);
-    await jwtRole(lab.bao, { name: 'dead-node', policies: ['app'], ttl: '3s', more: { token_max_ttl: '1h' } });
-    const other = await lab.keymount({ address: proxy.address });
-    await lab.mount(other, lab.pod(), dbObjects('deadnode'), { roleName: 'dead-node' });
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
-    assert.equal((await lab.roles('deadnode')).length, 1, 'renewed beyond its token_ttl while the node lives');
-    other.child.signal('SIGKILL');
-    await other.child.ended;
-    await lab.untilRoles(0, 8_000, 'deadnode');
   });
 });

@@ -7,7 +7,7 @@ import type { Pod } from '../lab/pod.ts';
 import { requiresPostgres } from '../lab/postgres.ts';
 import { type LabProxy, startProxy } from '../lab/proxy.ts';
 import { requires } from '../lab/tools.ts';
-import { dbObjects, type LeaseLab, type Mounted, startLeaseLab } from './lab.ts';
+import { counted, dbObjects, type LeaseLab, type Mounted, startLeaseLab } from './lab.ts';
 
 const skip = requires('bao').skip || requiresPostgres().skip;
 const second = 1_000;
@@ -53,7 +53,9 @@ describe('credentials through tokens of all kinds', { skip, concurrency: 4 }, ()
         await play({ pod, proxy, mount, told, live: (...of) => live(mount, ...of) });
       } finally {
         if (lab.kube.pods.get(`${pod.namespace}/${pod.name}`) !== undefined) lab.kube.podFeed.remove(pod);
-        await until(() => told('revoked').length + told('revocation-failed').length > 0).catch(() => {});
+        if (told('issued').length > 0) {
+          await until(() => told('revoked').length + told('revocation-failed').length > 0).catch(() => {});
+        }
         await proxy.close();
       }
     });
@@ -157,5 +159,33 @@ describe('credentials through tokens of all kinds', { skip, concurrency: 4 }, ()
       return next.files['user'] !== first.files['user'] && (await works(next));
     });
     assert.deepEqual(asked(scene), [1, 2]);
+  });
+
+  scene('whose renewal has no answer are renewed when there is one', async (scene) => {
+    await lab.dbRole('patient', 60, 600);
+    const { proxy, pod } = scene;
+    const eager = await lab.keymount({ address: proxy.address, env: { KEYMOUNT_RENEWAL_PERCENT: '10' } });
+    const first = await lab.mount(eager, pod, dbObjects('patient'));
+    proxy.faults({ match: /leases\/renew/, hang: true });
+    await until(() => proxy.count(/leases\/renew/) >= 1, 15 * second);
+    proxy.faults();
+    await until(async () => (await counted(eager, 'renewed')) >= 1, 20 * second);
+    assert.deepEqual(await lab.mount(eager, pod, dbObjects('patient')), first);
+    assert.equal(await counted(eager, 'lost'), 0);
+    lab.kube.podFeed.remove(pod);
+    await lab.untilRoles(0, 5 * second, 'patient');
+    await eager.stop();
+  });
+
+  scene('of a node that died are ended by OpenBao itself: the role keeps token_ttl short', async ({ proxy, pod }) => {
+    await lab.dbRole('deadnode', 600, 3_600);
+    await jwtRole(lab.bao, { name: 'dead-node', policies: ['app'], ttl: '3s', more: { token_max_ttl: '1h' } });
+    const other = await lab.keymount({ address: proxy.address });
+    await lab.mount(other, pod, dbObjects('deadnode'), { roleName: 'dead-node' });
+    await pause(4 * second);
+    assert.equal((await lab.roles('deadnode')).length, 1, 'renewed beyond its token_ttl while the node lives');
+    other.child.signal('SIGKILL');
+    await other.child.ended;
+    await lab.untilRoles(0, 8 * second, 'deadnode');
   });
 });

