@@ -115,7 +115,7 @@ export interface BackendDeps {
 /** One request, for the metrics. */
 export interface BackendRequest {
   readonly backend: string;
-  readonly call: 'login' | 'read' | 'write';
+  readonly call: 'login' | 'read' | 'write' | 'renew' | 'revoke';
   readonly code: 'ok' | Code;
   readonly seconds: number;
 }

@@ -71,6 +71,8 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
 }
 
 function callOf({ method, path }: Message): BackendRequest['call'] {
+  if (path === '/v1/auth/token/renew-self' || path === '/v1/sys/leases/renew') return 'renew';
+  if (path === '/v1/auth/token/revoke-self') return 'revoke';
   if (path.startsWith('/v1/auth/')) return 'login';
   return method === 'GET' || method === 'LIST' ? 'read' : 'write';
 }
