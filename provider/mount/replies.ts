@@ -12,7 +12,7 @@ export class Replies {
   readonly #replies: LRUCache<string, MountReply>;
 
   constructor(bytes = 16 * 2 ** 20) {
-    this.#replies = new LRUCache({ max: 1_000, maxSize: bytes, sizeCalculation: sizeOf });
+    this.#replies = new LRUCache({ max: 500, maxSize: bytes, sizeCalculation: sizeOf });
   }
 
   /** undefined where a read failed: a failure is never remembered. */

@@ -12,7 +12,7 @@ const mostText = 16 * 2 ** 20;
 export class Requests {
   // Each holds a pod's tokens and parameters, some kilobytes; kubelet runs 110 pods on a node unless told otherwise. But a pod's
   // author may write a megabyte of volumeAttributes.
-  readonly #requests = new LRUCache<string, MountRequest>({ max: 512, maxSize: mostText });
+  readonly #requests = new LRUCache<string, MountRequest>({ max: 256, maxSize: mostText });
 
   /** Throws `request-malformed`. */
   read({ attributes, secrets, permission }: MountCall): MountRequest {

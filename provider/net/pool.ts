@@ -49,8 +49,8 @@ export interface PoolDeps {
 /** Milliseconds that an idle connection is kept: below the 60 s after which common load balancers drop it silently. */
 const idle = 45_000;
 
-/** Idle connections kept after a storm. */
-const maxIdle = 16;
+/** Idle connections kept after a storm; a few, and in the storm itself many would be made again and again. */
+const maxIdle = 32;
 
 export function createPool(options: PoolOptions, { clock, random, proxies }: PoolDeps): Pool {
   const { address, tls, maxConcurrent, guarded } = options;

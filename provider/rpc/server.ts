@@ -119,7 +119,7 @@ function makeDirectory(path: string): void {
 
 function listen(path: string, handlers: CSIDriverProviderHandlers): Promise<Server> {
   // The driver bounds what it receives; a request of ours is bounded by grpc-js's 4 MiB default.
-  const server = new Server({ 'grpc.max_send_message_length': -1 });
+  const server = new Server({ 'grpc.max_send_message_length': -1, 'grpc.enable_channelz': 0 });
   server.addService(encodeOnce(loadProto().service), handlers);
   return new Promise((resolve, reject) => {
     server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {

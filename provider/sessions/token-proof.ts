@@ -34,7 +34,7 @@ export interface TokenProofDeps {
   /** The cluster's `--service-account-issuer`, if known. Without it the signature alone says that the cluster made the token. */
   readonly issuer?: string | undefined;
   readonly onKeysUnavailable: (error: unknown) => void;
-  /** Tokens remembered, 2048 unless told. */
+  /** Tokens remembered, 1024 unless told. */
   readonly capacity?: number;
 }
 
@@ -54,7 +54,7 @@ const longestToken = 16 * 1024;
 export function createTokenProof(deps: TokenProofDeps): TokenProof {
   const { clock, issuer } = deps;
   const keys = createSigningKeys({ fetch: deps.jwks, clock, onFailure: deps.onKeysUnavailable });
-  const remembered = new LRUCache<string, Remembered>({ max: deps.capacity ?? 2048 });
+  const remembered = new LRUCache<string, Remembered>({ max: deps.capacity ?? 1024 });
 
   function recall(token: SecretString): TokenClaims | undefined {
     const known = remembered.get(digest(token));

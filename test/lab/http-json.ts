@@ -20,7 +20,7 @@ export interface JsonRequest {
  * connection of before. Any status is an answer; no answer is an Error.
  */
 export function requestJson(url: string, options: JsonRequest = {}): Promise<JsonReply> {
-  const { method = 'GET', body, headers = {}, timeout = 10_000 } = options;
+  const { method = 'GET', body, headers = {}, timeout = 30_000 } = options;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout);
     const call = request(url, { method, agent: false, signal, headers: { ...headers, connection: 'close' } });
