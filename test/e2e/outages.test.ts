@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { texts } from '../lab/grpc-client.ts';
 import type { OpenBao } from '../lab/openbao.ts';
@@ -11,9 +10,6 @@ import { canaries, forTheBundle, type Keymount, startKeymount } from './keymount
 import { assertRefused } from './messages.ts';
 import { requestOf } from './requests.ts';
 import { until } from './until.ts';
-
-// integrated storage waits for the disk at each step, which takes seconds where the disk is slow
-if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm';
 
 describe('an OpenBao that is not there', requires('bao'), () => {
   const issuer = createTokenIssuer();

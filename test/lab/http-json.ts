@@ -11,7 +11,7 @@ export interface JsonRequest {
   /** Sent as JSON. */
   body?: unknown;
   headers?: Record<string, string>;
-  /** Milliseconds, 10,000 unless told. */
+  /** Milliseconds, 30,000 unless told. */
   timeout?: number;
 }
 
