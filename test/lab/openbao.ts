@@ -35,10 +35,16 @@ export interface OpenBaoOptions {
 /** Starts a server on a free port of 127.0.0.1. Call `stop` when done; it never outlives the test's process. */
 export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBao> {
   const server = new Server(need('bao').bao, await serverFiles(options));
-  await server.start();
-  await server.api.mount('secret', 'kv', { version: '2' });
-  // a new KV v2 mount answers 400 until its first background upgrade is done
-  await server.until('KV v2', async () => (await server.api.request('GET', 'secret/config')).status === 200);
+  try {
+    await server.start();
+    await server.api.mount('secret', 'kv', { version: '2' });
+    // a new KV v2 mount answers 400 until its first background upgrade is done
+    await server.until('KV v2', async () => (await server.api.request('GET', 'secret/config')).status === 200);
+  } catch (error) {
+    // A server that goes on would keep the test's process alive, which has failed already.
+    await server.child.stop();
+    throw error;
+  }
   const { address, rootToken, api } = server;
   return {
     ...api,
