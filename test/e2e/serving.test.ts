@@ -7,6 +7,7 @@ import { texts } from '../lab/grpc-client.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { type FileStore, makeFileStore } from './file-store.ts';
 import {
+import { until } from './until.ts';
   canaries,
   forEachBuild,
   forTheBundle,
@@ -64,6 +65,8 @@ forEachBuild('keymount serve', (build) => {
   });
 
   it('writes a line of JSON for each event and a line for each Mount, without what was mounted', async () => {
+    // the line is written after the reply
+    await until(() => keymount.log().some(({ event }) => event === 'mount'));
     const output = keymount.child.output();
     const lines = output.split('\n').filter((line) => line !== '');
     for (const line of lines) assert.doesNotThrow(() => JSON.parse(line), line);

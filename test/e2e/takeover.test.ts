@@ -47,7 +47,8 @@ forEachBuild('a new keymount', (build) => {
     assert.deepEqual(texts(await mount(next.socket('keymount'), attributes, { secrets })), {
       password: store.password,
     });
-    assert.equal(next.log().filter(({ event }) => event === 'mount').length, 1);
+    // the line is written after the reply
+    await until(() => next.log().filter(({ event }) => event === 'mount').length === 1);
     assert.equal(await next.stop(), 0);
     assert.deepEqual(readdirSync(old.socketFolder), []);
   });
