@@ -7,7 +7,6 @@ import { texts } from '../lab/grpc-client.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { type FileStore, makeFileStore } from './file-store.ts';
 import {
-import { until } from './until.ts';
   canaries,
   forEachBuild,
   forTheBundle,
@@ -16,6 +15,7 @@ import { until } from './until.ts';
   socketsIn,
   startKeymount,
 } from './keymount.ts';
+import { until } from './until.ts';
 
 forEachBuild('keymount serve', (build) => {
   let store: FileStore;
