@@ -11,6 +11,7 @@ import { baoClass, object, startBao } from './bao.ts';
 import { canaries, forEachBuild, type Keymount, startKeymount } from './keymount.ts';
 import { assertRefused } from './messages.ts';
 import { type PodMount, requestOf } from './requests.ts';
+import { until } from './until.ts';
 
 describe('what a real OpenBao refuses', requires('bao'), () => {
   const issuer = createTokenIssuer();
@@ -195,7 +196,10 @@ describe('what a real OpenBao refuses', requires('bao'), () => {
       );
       assert.match(message, / \| \+\d+ more/);
       assert.equal('code' in second && second.message, message);
-      const failures = keymount.log().findLast(({ event }) => event === 'mount')?.['failures'];
+      const lastMount = () => keymount.log().findLast(({ event }) => event === 'mount');
+      // the line is written after the reply
+      await until(() => Array.isArray(lastMount()?.['failures']));
+      const failures = lastMount()?.['failures'];
       assert.equal((failures as unknown[]).length, 62);
     });
 
