@@ -34,7 +34,6 @@ export function createMountReport(log: Log, metrics: Metrics, events: PodEvents 
     const origins = { backend: record.reads - record.cached, cache: record.cached - record.stale, stale: record.stale };
     for (const origin of ['backend', 'cache', 'stale'] as const) reads[origin] += origins[origin];
     metrics.mount({ dialect, code: error?.code ?? 'ok', seconds });
-    metrics.reads(origins);
   }
 
   /** Says on the pod what the driver keeps to itself. */

@@ -14,6 +14,7 @@ import { type Health, startHealth } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { systemClock } from '../util/clock.ts';
+import type { Deadline } from '../util/deadline.ts';
 import { leaseStatus } from './lease-status.ts';
 import { createMountReport, type MountReport } from './mount-report.ts';
 
@@ -39,16 +40,19 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   const use = { log, onRequest: metrics.backendRequest, onLease: metrics.lease };
   const parts = await assemble(settings, surroundings, use);
   const report = createMountReport(log, metrics, parts.events);
-  const inFlight = { count: 0 };
+  const inFlight = new Set<Deadline>();
   watchGauges(metrics, parts, inFlight);
+  metrics.watchReads(() => report.reads);
 
   let server: RpcServer | undefined;
   let admin: AdminServer | undefined;
   let health: Health | undefined;
   const ready = () => (server === undefined ? 'the sockets are not there yet' : stop.aborted ? 'stopping' : undefined);
-  const giveUp = new AbortController();
-  const onDrainTimeout = () => giveUp.abort(new KeymountError('shutting-down', 'keymount was asked to stop'));
-  const service = { mount: parts, clock, limits, onMount: report.add, inFlight, giveUp: giveUp.signal };
+  const onDrainTimeout = () => {
+    const error = new KeymountError('shutting-down', 'keymount was asked to stop');
+    for (const { abort } of inFlight) abort(error);
+  };
+  const service = { mount: parts, clock, limits, onMount: report.add, inFlight };
   const handlersOf = (dialect: DialectName) => createHandlers(dialect, service);
   try {
     if (settings.http !== undefined) health = await startHealth({ address: settings.http, ready, metrics });
@@ -60,7 +64,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
     server = await startServer(sockets, { dialects, clock, handlersOf, onDrainTimeout });
     log.info({ event: 'serving', version: runtimeVersion, sockets: server.sockets, http: settings.http });
     await watchSockets(server, stop, log);
-    log.info({ event: 'stopping', mounts: inFlight.count });
+    log.info({ event: 'stopping', mounts: inFlight.size });
     await server.drain(limits.drainTimeout);
     log.info({ event: 'stopped' });
   } finally {
@@ -82,9 +86,9 @@ async function letGo({ keeping }: Assembly, log: Log): Promise<void> {
 function watchGauges(
   metrics: Metrics,
   { sessions, secrets, keeping }: Assembly,
-  inFlight: { readonly count: number },
+  inFlight: { readonly size: number },
 ): void {
-  metrics.watch('mountsInFlight', () => inFlight.count);
+  metrics.watch('mountsInFlight', () => inFlight.size);
   metrics.watch('accountSessions', () => sessions.count().account);
   metrics.watch('podSessions', () => sessions.count().pod);
   metrics.watch('secrets', () => secrets.size);
@@ -100,7 +104,7 @@ function watchGauges(
 function createStatus(
   { sessions, secrets, keeping }: Assembly,
   report: MountReport,
-  inFlight: { readonly count: number },
+  inFlight: { readonly size: number },
 ) {
   const started = systemClock.now();
   return (): Status => {
@@ -109,7 +113,7 @@ function createStatus(
     return {
       version: runtimeVersion,
       uptime: now - started,
-      mounts: { ...report.mounts, inFlight: inFlight.count },
+      mounts: { ...report.mounts, inFlight: inFlight.size },
       sessions: sessions.count(),
       secrets: { count: secrets.size, bytes: secrets.bytes, ages: countAges(ages) },
       reads: report.reads,

@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, ownKey, parseJson } from '../util/json.t
 import { openNodeKey } from './node-key.ts';
 import { createSealer, type Sealer, sealSize } from './seal.ts';
 import { setAside, unusableSuffix } from './unusable.ts';
-import { codeOf, draftSuffix, makePrivate, readBounded, writeWhole } from './whole-file.ts';
+import { codeOf, draftSuffix, makePrivate, readBounded, remove, writeWhole } from './whole-file.ts';
 import { createWriteOrder } from './write-order.ts';
 
 /** What was written under a key. */
@@ -90,7 +90,7 @@ export async function openLeaseState({ dir, randomBytes, report }: LeaseStateDep
     remove: async (key) => {
       // In the order of the calls: a save before may still wait for the key.
       await sealer();
-      await order.run(nameOf(key), () => fs.rm(fileOf(nameOf(key)), { force: true }));
+      await order.run(nameOf(key), () => remove(fileOf(nameOf(key))));
     },
     flush: async () => {
       await opened?.catch(() => {});

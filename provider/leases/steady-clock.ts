@@ -5,6 +5,6 @@ import { type Clock, systemClock } from '../util/clock.ts';
  * has passed since. Its times mean nothing to another process.
  */
 export const steadyClock: Clock = {
+  ...systemClock,
   now: () => performance.timeOrigin + performance.now(),
-  sleep: systemClock.sleep,
 };

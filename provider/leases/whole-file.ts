@@ -10,9 +10,20 @@ export const draftSuffix = '.new';
  */
 export async function writeWhole(file: string, content: Buffer): Promise<void> {
   const draft = file + draftSuffix;
-  await fs.rm(draft, { force: true });
-  await fs.writeFile(draft, content, { flag: 'wx', mode: 0o600 });
+  const write = () => fs.writeFile(draft, content, { flag: 'wx', mode: 0o600 });
+  await write().catch(async (error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    await remove(draft);
+    await write();
+  });
   await fs.rename(draft, file);
+}
+
+/** Nothing is there afterwards. */
+export async function remove(file: string): Promise<void> {
+  await fs.unlink(file).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
 }
 
 /** undefined: there is none. Throws what the disk throws, and for a file with more than `most` bytes an Error with code EFBIG. */

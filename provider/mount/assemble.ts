@@ -92,7 +92,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     events: api === undefined ? undefined : createEvents(api, settings, log),
     responseBytes: limits.responseBytes,
     versionKey: (dialect, signal) => keys.get(versionKeys[dialect], signal),
-    callerOf: createCallers(createProver(api, log), podTokens, audienceReader(connections, backendDeps)),
+    callerOf: createCallers(createProver(api, log), podTokens, audienceReader(connections, backendDeps), clock),
     onReply: (volume, reply) => keeping?.intervals.mounted(volume, contentOf(reply)),
     async close() {
       await keeping?.close();

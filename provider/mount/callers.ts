@@ -2,30 +2,43 @@ import { KeymountError } from '../errors.ts';
 import type { PodTokens } from '../kube/pod-token.ts';
 import type { Access, Plan } from '../plan/plan.ts';
 import type { Caller } from '../sessions/caller.ts';
-import type { IdentityProver, Tokens } from '../sessions/identity.ts';
+import type { IdentityProver, Proof, Tokens } from '../sessions/identity.ts';
+import type { Clock } from '../util/clock.ts';
 import type { MountRequest } from './request.ts';
 
 /**
  * Who asks, proven by the tokens that the driver sent. Where it sent none, a token that we ask the API server for is proof too: it
- * gives one only for a pod that is there and runs as that ServiceAccount.
+ * gives one only for a pod that is there and runs as that ServiceAccount. The same request is the same caller for as long as its
+ * proof holds.
  */
 export function createCallers(
   prover: IdentityProver,
   podTokens: PodTokens | undefined,
   audienceOf: (access: Access, signal: AbortSignal) => Promise<string | undefined>,
+  clock: Clock,
 ) {
-  return async (
-    { pod, className, tokens, publishSecrets }: MountRequest,
-    plan: Plan,
-    signal: AbortSignal,
-  ): Promise<Caller> => {
-    const proofs =
-      tokens.size > 0 || podTokens === undefined
-        ? tokens
-        : await requestProof(pod, plan, podTokens, audienceOf, signal);
-    const identity = prover.proveCached(pod, proofs) ?? (await prover.prove(pod, proofs, signal));
-    return { identity, tokens, volume: `${pod.uid} ${className}`, publishSecrets };
+  const known = new WeakMap<MountRequest, { readonly caller: Caller; readonly until: number }>();
+
+  async function proofs({ pod, tokens }: MountRequest, plan: Plan, signal: AbortSignal): Promise<Tokens> {
+    if (tokens.size > 0 || podTokens === undefined) return tokens;
+    return await requestProof(pod, plan, podTokens, audienceOf, signal);
+  }
+
+  return async (request: MountRequest, plan: Plan, signal: AbortSignal): Promise<Caller> => {
+    const before = known.get(request);
+    if (before !== undefined && before.until > clock.now()) return before.caller;
+    const shown = await proofs(request, plan, signal);
+    const remembered = prover.recall(request.pod, shown);
+    if (remembered === undefined) return callerOf(request, await prover.prove(request.pod, shown, signal));
+    const caller = callerOf(request, remembered.proof);
+    // A token that was asked for is for one connection: another plan may want another.
+    if (shown === request.tokens) known.set(request, { caller, until: remembered.until });
+    return caller;
   };
+}
+
+function callerOf({ pod, className, tokens, publishSecrets }: MountRequest, identity: Proof): Caller {
+  return { identity, tokens, volume: `${pod.uid} ${className}`, publishSecrets };
 }
 
 /** The token that the login will ask for; no proof where there is none. */

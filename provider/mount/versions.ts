@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { DialectName } from '../plan/plan.ts';
 import type { File } from './files.ts';
 
@@ -19,9 +19,21 @@ export type VersionKey = (dialect: DialectName, signal: AbortSignal) => Promise<
  */
 export function versionOf({ contents, output, backendVersion }: File, key: Uint8Array): string {
   if (hasOwnVersion({ output, backendVersion })) return backendVersion;
-  const hmac = createHmac('sha256', key);
+  const hmac = createHmac('sha256', prepared(key));
   if (output.versionPrefix !== undefined) hmac.update(output.versionPrefix);
   return padded(hmac.update(contents).digest('base64url'));
+}
+
+/** With a prepared key an HMAC takes a tenth of the time. */
+const preparedKeys = new WeakMap<Uint8Array, KeyObject>();
+
+function prepared(key: Uint8Array): KeyObject {
+  let object = preparedKeys.get(key);
+  if (object === undefined) {
+    object = createSecretKey(key);
+    preparedKeys.set(key, object);
+  }
+  return object;
 }
 
 /** Needs no key. */

@@ -50,7 +50,7 @@ export interface PoolDeps {
 const idle = 45_000;
 
 /** Idle connections kept after a storm; a few, and in the storm itself many would be made again and again. */
-const maxIdle = 32;
+const maxIdle = 64;
 
 export function createPool(options: PoolOptions, { clock, random, proxies }: PoolDeps): Pool {
   const { address, tls, maxConcurrent, guarded } = options;
@@ -76,7 +76,7 @@ export function createPool(options: PoolOptions, { clock, random, proxies }: Poo
 
   async function send(message: Message, bounds: Bounds, signal: AbortSignal): Promise<Outcome> {
     const admission = await breaker.admit(signal);
-    if ('answer' in admission) return admission.answer;
+    if ('answer' in admission) return { ...admission.answer, unsent: true };
     let outcome: Outcome | undefined;
     try {
       const line: Line = { address, peer, agent: await currentAgent(), lookup, clock };

@@ -2,7 +2,7 @@ import { type Agent, type ClientRequest, type IncomingHttpHeaders, type Incoming
 import { request as requestTls } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { KeymountError } from '../errors.ts';
-import type { Clock } from '../util/clock.ts';
+import { after, type Clock } from '../util/clock.ts';
 import { abortedError } from './aborted.ts';
 import type { Address } from './address.ts';
 import { connectionFailure, type Failure, type Peer, unreachableFailure } from './connection-error.ts';
@@ -22,8 +22,8 @@ export interface Reply {
   readonly body: Buffer;
 }
 
-/** `final`: it is an answer from memory, and asking again is no use. */
-export type Outcome = { readonly reply: Reply; readonly final?: boolean } | Failure;
+/** `final`: it is an answer from memory, and asking again is no use. `unsent`: no server has seen the request. */
+export type Outcome = { readonly reply: Reply; readonly final?: boolean; readonly unsent?: boolean } | Failure;
 
 /** What an exchange runs on. */
 export interface Line {
@@ -63,11 +63,12 @@ type Attempt = { readonly reply: Reply } | (Failure & { readonly stale?: boolean
 function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSignal): Promise<Attempt> {
   if (signal.aborted) return Promise.resolve({ failure: abortedError(signal, line.peer.address), transient: false });
   return new Promise((resolve) => {
-    const done = new AbortController();
+    let settled = false;
     let answered = false;
     const settle: Settle = (outcomeOf) => {
-      if (done.signal.aborted) return;
-      done.abort(null);
+      if (settled) return;
+      settled = true;
+      endWatch();
       signal.removeEventListener('abort', onAbort);
       const outcome = outcomeOf();
       resolve(outcome);
@@ -96,7 +97,7 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
       collect(incoming, line.peer, bounds.maxBytes, settle);
     });
     signal.addEventListener('abort', onAbort, { once: true });
-    void watch(outgoing, line, bounds, done.signal, settle);
+    const endWatch = watch(outgoing, line, bounds, settle);
     outgoing.end(message.body);
   });
 }
@@ -115,29 +116,28 @@ function open({ address, agent, lookup }: Line, { method, path, headers, body }:
   });
 }
 
-/** Ends the request when it takes too long to connect or to answer. */
-async function watch(
+/** Ends the request when it takes too long to connect or to answer, until what it returns is called. */
+function watch(
   outgoing: ClientRequest,
   { clock, peer }: Line,
   { timeout, connectTimeout }: Bounds,
-  done: AbortSignal,
   settle: Settle,
-): Promise<void> {
+): () => void {
   let connected = false;
   outgoing.once('socket', (socket) => {
     if (!socket.connecting) connected = true;
     else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => (connected = true));
   });
   const first = Math.min(connectTimeout, timeout);
-  try {
-    await clock.sleep(first, done);
+  let cancel = after(clock, first, () => {
     if (!connected)
       settle(() => unreachableFailure(peer, `no connection to ${peer.endpoint} within ${seconds(first)}`));
-    await clock.sleep(timeout - first, done);
-    settle(() => unreachableFailure(peer, `no whole answer from ${peer.endpoint} within ${seconds(timeout)}`));
-  } catch {
-    // It was answered in time.
-  }
+    else
+      cancel = after(clock, timeout - first, () =>
+        settle(() => unreachableFailure(peer, `no whole answer from ${peer.endpoint} within ${seconds(timeout)}`)),
+      );
+  });
+  return () => cancel();
 }
 
 function collect(incoming: IncomingMessage, peer: Peer, maxBytes: number, settle: Settle): void {

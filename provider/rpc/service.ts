@@ -3,7 +3,7 @@ import { KeymountError, toKeymountError } from '../errors.ts';
 import { type MountParts, type MountRecord, type MountReply, mount } from '../mount/mount.ts';
 import type { DialectName } from '../plan/plan.ts';
 import type { Clock } from '../util/clock.ts';
-import { startDeadline } from '../util/deadline.ts';
+import { type Deadline, startDeadline } from '../util/deadline.ts';
 import type { CSIDriverProviderHandlers } from './gen/v1alpha1/CSIDriverProvider.ts';
 import type { MountRequest__Output as MountMessage } from './gen/v1alpha1/MountRequest.ts';
 import type { MountResponse } from './gen/v1alpha1/MountResponse.ts';
@@ -17,10 +17,8 @@ export interface ServiceParts {
   readonly limits: { readonly mounts: number; readonly mountTimeout: number };
   /** Told of every Mount when it has been answered. */
   readonly onMount: (outcome: MountOutcome) => void;
-  /** Mounts in flight, all sockets together. */
-  readonly inFlight: { count: number };
-  /** Aborts when a stop has waited long enough, with the error that the Mounts in flight then get. */
-  readonly giveUp: AbortSignal;
+  /** Of the Mounts in flight, all sockets together. When a stop has waited long enough they are aborted. */
+  readonly inFlight: Set<Deadline>;
 }
 
 export interface MountOutcome {
@@ -60,11 +58,9 @@ async function answer(
   call.on('cancelled', () => {
     if (!answered) deadline.abort(new KeymountError('cancelled', 'the driver gave the Mount up'));
   });
-  const onGiveUp = () => deadline.abort(parts.giveUp.reason);
-  parts.giveUp.addEventListener('abort', onGiveUp, { once: true });
-  parts.inFlight.count++;
+  parts.inFlight.add(deadline);
   try {
-    if (parts.inFlight.count > parts.limits.mounts) throw tooMany(parts.limits.mounts);
+    if (parts.inFlight.size > parts.limits.mounts) throw tooMany(parts.limits.mounts);
     reply = await mount(call.request, dialect, parts.mount, record, deadline.signal);
     answered = true;
     callback(null, toMessage(reply));
@@ -73,8 +69,7 @@ async function answer(
     answered = true;
     callback(toStatus(error));
   } finally {
-    parts.inFlight.count--;
-    parts.giveUp.removeEventListener('abort', onGiveUp);
+    parts.inFlight.delete(deadline);
     deadline.end();
   }
   parts.onMount({ dialect, record, reply, error, seconds: (parts.clock.now() - started) / 1000 });

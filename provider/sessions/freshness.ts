@@ -27,12 +27,12 @@ export function isAway({ code }: KeymountError): boolean {
 /** May it be served although it is outdated, because the backend cannot be asked? */
 export function mayServeStale(
   { readAt }: CachedSecret,
-  { refresh, staleOnError }: Source,
+  { refresh, atMostDefault, staleOnError }: Source,
   error: KeymountError,
   interval: number,
   now: number,
 ): boolean {
   if (staleOnError === undefined || !isAway(error)) return false;
-  const outdated = refresh === 'once' ? Number.POSITIVE_INFINITY : readAt + (refresh ?? interval);
-  return now < outdated + staleOnError;
+  if (refresh === 'once') return true;
+  return now < readAt + limitOf(refresh, atMostDefault, interval) + staleOnError;
 }

@@ -13,6 +13,12 @@ export interface ClaimedPod {
 /** An identity, and whether a valid token of somebody else came with it: then nothing at all may be given from a cache. */
 export type Proof = Identity & { readonly mismatch?: true };
 
+/** A proof from memory, and until when it holds, in milliseconds since 1970. */
+export interface Remembered {
+  readonly proof: Proof;
+  readonly until: number;
+}
+
 /** Tokens by audience, as the driver or the API server gave them. */
 export type Tokens = ReadonlyMap<string, SecretString>;
 
@@ -26,7 +32,7 @@ export interface IdentityProver {
   /** Verifies what is new. Not to prove anything is no error; throws only the signal's reason. */
   readonly prove: (pod: ClaimedPod, tokens: Tokens, signal: AbortSignal) => Promise<Proof>;
   /** The same from memory; undefined: there is a token that was not verified yet, or did not verify. */
-  readonly proveCached: (pod: ClaimedPod, tokens: Tokens) => Proof | undefined;
+  readonly recall: (pod: ClaimedPod, tokens: Tokens) => Remembered | undefined;
 }
 
 /** A CSIDriver asks for a few audiences; verifying thousands for a class that made them up would be work for nothing. */
@@ -35,7 +41,10 @@ const mostTokens = 32;
 /** `tokenProof` undefined: there is no cluster, and no pod can be proven. */
 export function createIdentityProver(tokenProof: TokenProof | undefined): IdentityProver {
   if (tokenProof === undefined) {
-    return { prove: async (pod) => unproven(pod), proveCached: (pod) => unproven(pod) };
+    return {
+      prove: async (pod) => unproven(pod),
+      recall: (pod) => ({ proof: unproven(pod), until: Number.POSITIVE_INFINITY }),
+    };
   }
   return {
     async prove(pod, tokens, signal) {
@@ -43,14 +52,15 @@ export function createIdentityProver(tokenProof: TokenProof | undefined): Identi
       const all = await Promise.all([...tokens.values()].map((token) => tokenProof.verify(token, signal)));
       return conclude(pod, all);
     },
-    proveCached(pod, tokens) {
+    recall(pod, tokens) {
+      if (tokens.size > mostTokens) return undefined;
       const all: TokenClaims[] = [];
       for (const token of tokens.values()) {
         const claims = tokenProof.recall(token);
         if (claims === undefined) return undefined;
         all.push(claims);
       }
-      return conclude(pod, all);
+      return { proof: conclude(pod, all), until: Math.min(...all.map(({ expires }) => expires)) };
     },
   };
 }

@@ -17,25 +17,20 @@ interface Kept extends CachedSecret {
   readonly sourceKey: string;
 }
 
-export interface SecretsLimits {
-  readonly entries: number;
-  readonly bytes: number;
-}
+/** Bytes of all secrets together, unless told otherwise. */
+const usualBytes = 32 * 2 ** 20;
 
-const usualLimits: SecretsLimits = { entries: 50_000, bytes: 32 * 2 ** 20 };
+/** What an entry costs beside its content, measured. It bounds their number as well: no list of so many is made beforehand. */
+const overhead = 1_024;
 
-/** What an entry costs beside its content. */
-const overhead = 512;
-
-/** The secrets of all sessions, bounded in number and bytes; the least recently used go first. */
+/** The secrets of all sessions, bounded in bytes; the least recently used go first. */
 export class Secrets {
   /** By their numbers: long keys would cost more than what most secrets hold. */
   readonly #secrets: LRUCache<number, Kept>;
   #lastNumber = 0;
 
-  constructor({ entries, bytes }: SecretsLimits = usualLimits) {
+  constructor(bytes = usualBytes) {
     this.#secrets = new LRUCache({
-      max: entries,
       maxSize: bytes,
       sizeCalculation: ({ secret }) => overhead + secret.size,
       dispose: ({ of, sourceKey }, _key, reason) => {

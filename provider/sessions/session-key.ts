@@ -18,9 +18,22 @@ export interface SessionKeys {
  * can write another pod's uid into attributes.
  */
 export function sessionKeys(connection: Connection, source: Source, caller: Caller): SessionKeys {
+  const login = loginKey(connection, source);
+  const known = callersKeys.get(caller) ?? new Map<string, SessionKeys>();
+  let keys = known.get(login);
+  if (keys === undefined) {
+    keys = makeKeys(connection, login, caller);
+    callersKeys.set(caller, known.set(login, keys));
+  }
+  return keys;
+}
+
+/** Most Mounts come again as they were: then the caller is the same object, and so are its keys. */
+const callersKeys = new WeakMap<Caller, Map<string, SessionKeys>>();
+
+function makeKeys(connection: Connection, login: string, caller: Caller): SessionKeys {
   const { identity, tokens, publishSecrets } = caller;
   const { namespace, serviceAccount, serviceAccountUid, podUid, proven } = identity;
-  const login = loginKey(connection, source);
   const shown = [...(proven ? [] : tokens), ...publishSecrets].map(([name, value]) => [name, value.reveal()]);
   const proof = shown.length === 0 ? '' : hash('sha256', JSON.stringify(shown), 'base64');
   const who = JSON.stringify([namespace, serviceAccount, serviceAccountUid, proof]);

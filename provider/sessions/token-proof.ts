@@ -7,6 +7,8 @@ import { createSigningKeys } from './signing-keys.ts';
 
 /** What a verified, pod-bound ServiceAccount token says. */
 export interface TokenClaims {
+  /** Until when the token is valid, in milliseconds since 1970. */
+  readonly expires: number;
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly serviceAccountUid: string;
@@ -38,12 +40,6 @@ export interface TokenProofDeps {
   readonly capacity?: number;
 }
 
-interface Remembered {
-  readonly claims: TokenClaims;
-  /** Milliseconds since 1970. */
-  readonly expires: number;
-}
-
 /** What kube-apiserver and external signers sign with ("Managing Service Accounts", KEP-740); never a symmetric algorithm. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512'];
 /** Seconds that this node's clock may differ from the API server's. */
@@ -54,11 +50,11 @@ const longestToken = 16 * 1024;
 export function createTokenProof(deps: TokenProofDeps): TokenProof {
   const { clock, issuer } = deps;
   const keys = createSigningKeys({ fetch: deps.jwks, clock, onFailure: deps.onKeysUnavailable });
-  const remembered = new LRUCache<string, Remembered>({ max: deps.capacity ?? 1024 });
+  const remembered = new LRUCache<string, TokenClaims>({ max: deps.capacity ?? 1024 });
 
   function recall(token: SecretString): TokenClaims | undefined {
     const known = remembered.get(digest(token));
-    return known !== undefined && known.expires > clock.now() ? known.claims : undefined;
+    return known !== undefined && known.expires > clock.now() ? known : undefined;
   }
 
   async function check(token: string, key: LocalJWKSet): Promise<JWTPayload | 'unknown key' | undefined> {
@@ -94,7 +90,7 @@ export function createTokenProof(deps: TokenProofDeps): TokenProof {
       if (text.length > longestToken) return undefined;
       const payload = await payloadOf(text, signal);
       const claims = payload === undefined ? undefined : claimsOf(payload);
-      if (claims !== undefined) remembered.set(digest(token), { claims, expires: (payload?.exp ?? 0) * 1000 });
+      if (claims !== undefined) remembered.set(digest(token), claims);
       return claims;
     },
     recall,
@@ -113,6 +109,7 @@ function claimsOf(payload: JWTPayload): TokenClaims | undefined {
   const serviceAccount = field(kubernetes, 'serviceaccount');
   const pod = field(kubernetes, 'pod');
   const claims = {
+    expires: (payload.exp ?? 0) * 1000,
     namespace,
     serviceAccount: text(serviceAccount, 'name'),
     serviceAccountUid: text(serviceAccount, 'uid'),
@@ -122,7 +119,7 @@ function claimsOf(payload: JWTPayload): TokenClaims | undefined {
   return isComplete(claims) ? claims : undefined;
 }
 
-function isComplete(claims: Record<keyof TokenClaims, string | undefined>): claims is TokenClaims & typeof claims {
+function isComplete(claims: { [Name in keyof TokenClaims]: TokenClaims[Name] | undefined }): claims is TokenClaims {
   return Object.values(claims).every((claim) => claim !== undefined && claim !== '');
 }
 

@@ -111,7 +111,7 @@ export const azureKnobs: KnobsOf<AzureDropIn> = {
   },
   maxConcurrent: {
     kind: whole(1, 10_000),
-    default: 32,
+    default: 64,
     flag: 'azure-max-concurrent',
     about: 'Requests in flight to one vault.',
   },

@@ -62,7 +62,7 @@ export function dropInKnobs(dialect: Dialect): KnobsOf<VaultDropIn> {
     },
     maxConcurrent: {
       kind: whole(1, 10_000),
-      default: 32,
+      default: 64,
       flag: flag('max-concurrent'),
       about: 'Requests in flight to one address.',
     },

@@ -122,7 +122,7 @@ export interface VaultDropIn {
   readonly timeout: number;
   /** Tries after the first, default 2. */
   readonly retries: number;
-  /** Requests in flight to one address, default 32. */
+  /** Requests in flight to one address, default 64. */
   readonly maxConcurrent: number;
   /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;
@@ -233,7 +233,7 @@ export interface AzureDropIn {
   readonly timeout: number;
   /** Tries after the first, default 3. */
   readonly retries: number;
-  /** Requests in flight to one vault, default 32. */
+  /** Requests in flight to one vault, default 64. */
   readonly maxConcurrent: number;
   /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;

@@ -46,13 +46,13 @@ export interface MetricsOptions {
 export interface Metrics {
   readonly mount: (mount: { dialect: string; code: Outcome; seconds: number }) => void;
   readonly backendRequest: (request: { backend: string; call: Call; code: Outcome; seconds: number }) => void;
-  /** Reads of Mounts by where they were answered from. */
-  readonly reads: (reads: { backend: number; cache: number; stale: number }) => void;
   /** Something happened to a credential in keeping. */
   readonly lease: (lease: { event: string }) => void;
   readonly login: (login: { backend: string; code: Outcome }) => void;
   /** The gauge asks `read` whenever metrics are fetched; 0 until there is a `read`. */
   readonly watch: (gauge: GaugeName, read: () => number) => void;
+  /** The reads of Mounts so far by where they were answered from: `read` is asked whenever metrics are fetched. */
+  readonly watchReads: (read: () => Readonly<Record<ReadOrigin, number>>) => void;
   /** `keymount_rotation_failing` is what this gives whenever metrics are fetched: as many series as classes are mounted here. */
   readonly watchRotation: (failing: Rotation['failing']) => void;
   readonly contentType: string;
@@ -80,7 +80,6 @@ export function createMetrics({ dialects, backends, version, node }: MetricsOpti
   const codeOf = (code: Outcome) => (outcomes.includes(code) ? code : 'internal');
   const mounts = mountMetrics(registry, dialects);
   const requests = requestMetrics(registry, backends);
-  const reads = readMetrics(registry);
   const leases = leaseMetrics(registry);
   const watch = gaugeMetrics(registry);
   return {
@@ -94,12 +93,10 @@ export function createMetrics({ dialects, backends, version, node }: MetricsOpti
       requests.total.inc({ ...labels, code: codeOf(code) });
       requests.duration.observe(labels, seconds);
     },
-    reads(origins) {
-      for (const origin of readOrigins) reads.inc({ origin }, origins[origin]);
-    },
     lease: ({ event }) => leases.inc({ event: leaseEvents.includes(event) ? event : 'other' }),
     login: ({ backend, code }) => requests.logins.inc({ backend: backendOf(backend), code: codeOf(code) }),
     watch,
+    watchReads: readMetrics(registry),
     watchRotation: rotationMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
@@ -158,16 +155,24 @@ function requestMetrics(registry: Registry, backends: readonly string[]) {
 }
 
 const readOrigins = ['backend', 'cache', 'stale'] as const;
+type ReadOrigin = (typeof readOrigins)[number];
 
-function readMetrics(registry: Registry) {
-  const total = new Counter({
+/** A counter that is read, not counted up: there are several of them in each Mount. */
+function readMetrics(registry: Registry): Metrics['watchReads'] {
+  let counts: () => Readonly<Record<ReadOrigin, number>> = () => ({ backend: 0, cache: 0, stale: 0 });
+  const total: Counter = new Counter({
     name: 'keymount_reads_total',
     help: 'Reads of Mounts by where they were answered from; stale is an outdated secret while its server is away.',
     labelNames: ['origin'],
     registers: [registry],
+    collect() {
+      total.reset();
+      for (const origin of readOrigins) total.inc({ origin }, counts()[origin]);
+    },
   });
-  for (const origin of readOrigins) total.inc({ origin }, 0);
-  return total;
+  return (read) => {
+    counts = read;
+  };
 }
 
 const leaseEvents: readonly string[] = [

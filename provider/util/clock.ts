@@ -4,6 +4,16 @@ export interface Clock {
   readonly now: () => number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** `after` by a bare timer, where the clock has one: a sleep that is cut off costs as much as a Mount from memory. */
+  readonly timer?: (ms: number, call: () => void) => () => void;
+}
+
+/** Calls back after `ms`, unless what it returns is called first. */
+export function after(clock: Clock, ms: number, call: () => void): () => void {
+  if (clock.timer !== undefined && ms <= longestTimer) return clock.timer(ms, call);
+  const cancelled = new AbortController();
+  clock.sleep(ms, cancelled.signal).then(call, () => {});
+  return () => cancelled.abort(null);
 }
 
 // setTimeout beyond 2^31-1 ms fires after 1 ms, so longer waits are walked in steps.
@@ -18,6 +28,10 @@ export const systemClock: Clock = {
       await wait(step, signal);
       left -= step;
     } while (left > 0);
+  },
+  timer(ms, call) {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
   },
 };
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { after, type Clock } from './clock.ts';
 
 const ends = new WeakMap<AbortSignal, number>();
 
@@ -18,16 +18,11 @@ export interface Deadline {
 
 /** `at` in milliseconds of the clock; `reason` is made when the time comes. */
 export function startDeadline(clock: Clock, at: number, reason: () => unknown): Deadline {
-  const done = new AbortController();
   const over = new AbortController();
   ends.set(over.signal, at);
   const left = at - clock.now();
+  let end = () => {};
   if (left <= 0) over.abort(reason());
-  else
-    clock.sleep(left, done.signal).then(
-      () => over.abort(reason()),
-      () => {},
-    );
-  // With a reason of its own, for without one a DOMException is made, at the cost of a whole Mount from memory.
-  return { signal: over.signal, abort: (why) => over.abort(why), end: () => done.abort(null) };
+  else end = after(clock, left, () => over.abort(reason()));
+  return { signal: over.signal, abort: (why) => over.abort(why), end };
 }

@@ -147,7 +147,7 @@ export const azureConnectionSchema: z.ZodType<AzureConnection> = z
     tls: z.strictObject({ ca: path.optional(), skipVerify: z.boolean().default(false) }).default({ skipVerify: false }),
     timeout: duration.default(10_000),
     retries: z.int().min(0).max(10).default(3),
-    maxConcurrent: z.int().min(1).max(10_000).default(32),
+    maxConcurrent: z.int().min(1).max(10_000).default(64),
     proxy: line.refine(isProxyUrl, 'must be the URL of an HTTP proxy, as http://squid:3128').optional(),
   })
   .refine((given) => (given.vault === undefined) !== (given.address === undefined), 'needs either vault or address')

@@ -123,7 +123,7 @@ export const gcpConnectionSchema: z.ZodType<GcpConnection> = z
     auth: auth.default({ method: 'workload-identity', cluster: {}, delegates: [] }),
     timeout: duration.default(10_000),
     retries: z.int().min(0).max(10).default(2),
-    maxConcurrent: z.int().min(1).max(10_000).default(32),
+    maxConcurrent: z.int().min(1).max(10_000).default(64),
     proxy: line.refine(isProxyUrl, 'must be the URL of an HTTP proxy, as http://squid:3128').optional(),
   })
   .transform(

@@ -6,6 +6,7 @@ import { createCallers } from '../../../provider/mount/callers.ts';
 import { readRequest } from '../../../provider/mount/request.ts';
 import { parseClass } from '../../../provider/plan/parse.ts';
 import type { IdentityProver, Tokens } from '../../../provider/sessions/identity.ts';
+import { systemClock } from '../../../provider/util/clock.ts';
 import { SecretString } from '../../../provider/util/secret-string.ts';
 import { driverRequest } from '../../lab/driver-attributes.ts';
 import { aPod } from '../../lab/pod.ts';
@@ -20,10 +21,10 @@ const requestOf = (tokens?: Parameters<typeof driverRequest>[0]['tokens']) =>
 const planOf = (parameters: Record<string, string> = {}) =>
   parseClass('vault', new Map(Object.entries({ roleName: 'web', objects, ...parameters })));
 
-const callersOf = (identities: IdentityProver, podTokens: PodTokens | undefined) =>
-  createCallers(identities, podTokens, async ({ audience }) => audience);
+const callersOf = (identities: IdentityProver, podTokens: PodTokens | undefined, now = () => 1_000) =>
+  createCallers(identities, podTokens, async ({ audience }) => audience, { ...systemClock, now });
 
-/** A prover that remembers what it was shown. */
+/** A prover that remembers what it was shown, and takes it for proven until 2000. */
 function prover(remembers = false) {
   const shown: { tokens: string[]; fromMemory: boolean }[] = [];
   const tell = (tokens: Tokens, fromMemory: boolean) => {
@@ -32,7 +33,7 @@ function prover(remembers = false) {
   };
   const identities: IdentityProver = {
     prove: async (_pod, tokens) => tell(tokens, false),
-    proveCached: (_pod, tokens) => (remembers ? tell(tokens, true) : undefined),
+    recall: (_pod, tokens) => (remembers ? { proof: tell(tokens, true), until: 2_000 } : undefined),
   };
   return { identities, shown };
 }
@@ -67,6 +68,34 @@ describe('who asks', () => {
     const { identities, shown } = prover(true);
     await callersOf(identities, undefined)(requestOf(tokens), planOf(), never);
     assert.deepEqual(shown, [{ tokens: ['vault=jwt'], fromMemory: true }]);
+  });
+
+  it('is the same object for the same request until the proof is over', async () => {
+    const { identities, shown } = prover(true);
+    let now = 1_000;
+    const callers = callersOf(identities, undefined, () => now);
+    const request = requestOf(tokens);
+    const first = await callers(request, planOf(), never);
+    now = 1_999;
+    assert.equal(await callers(request, planOf(), never), first);
+    assert.equal(shown.length, 1);
+    now = 2_000;
+    await callers(request, planOf(), never);
+    assert.equal(shown.length, 2, 'a token that has ended proves nothing');
+    assert.notEqual(await callers(requestOf(tokens), planOf(), never), first, 'an equal request is another one');
+  });
+
+  it('is looked at again at each Mount where the token was asked for: another class may want another', async () => {
+    const { identities, shown } = prover(true);
+    const { podTokens } = apiServer(() => new SecretString('requested'));
+    const request = requestOf();
+    const callers = callersOf(identities, podTokens);
+    await callers(request, planOf({ audience: 'v' }), never);
+    await callers(request, planOf({ audience: 'w' }), never);
+    assert.deepEqual(
+      shown.map((one) => one.tokens),
+      [['v=requested'], ['w=requested']],
+    );
   });
 
   it('is proven by a token of the API server where the driver sent none, for the audience of the class', async () => {

@@ -55,6 +55,10 @@ describe('an outdated secret is better than none', () => {
     assert.equal(staleAfter(60_000 + 600_000, { staleOnError: 600_000 }), false);
     assert.equal(staleAfter(599_999, { staleOnError: 600_000, refresh: 0 }), true);
     assert.equal(staleAfter(600_000, { staleOnError: 600_000, refresh: 0 }), false);
+    // An object that says nothing shares the read, so it was fresh for the admin's interval and no longer.
+    const shared = { staleOnError: 600_000, refresh: 3_600_000, atMostDefault: true };
+    assert.equal(staleAfter(60_000 + 599_999, shared), true);
+    assert.equal(staleAfter(60_000 + 600_000, shared), false);
   });
 
   it('only where the class says so', () => {

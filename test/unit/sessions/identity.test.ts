@@ -62,7 +62,7 @@ describe('the proof of who asks', () => {
   const mint = (one: Pod, options: TokenOptions = {}, issuer = cluster) =>
     issuer.mint(one, 'vault', { now, ...options }).token;
   const prove = (token: string, one = pod) => prover.prove(one, tokensOf({ vault: token }), signal);
-  const recall = (token: string, one = pod) => prover.proveCached(one, tokensOf({ vault: token }));
+  const recall = (token: string, one = pod) => prover.recall(one, tokensOf({ vault: token }))?.proof;
 
   function claimed(one: Pod, parts: Partial<Proof>): Proof {
     const { namespace, serviceAccount } = one;
@@ -91,7 +91,7 @@ describe('the proof of who asks', () => {
   it('holds for several audiences at once', async () => {
     const tokens = tokensOf({ vault: mint(pod), aws: cluster.mint(pod, 'aws', { now }).token });
     assert.equal((await prover.prove(pod, tokens, signal)).proven, true);
-    assert.equal(prover.proveCached(pod, tokens)?.proven, true);
+    assert.equal(prover.recall(pod, tokens)?.proof.proven, true);
   });
 
   describe('once given', () => {
@@ -134,7 +134,7 @@ describe('the proof of who asks', () => {
   describe('is not given, and nothing is remembered, for', () => {
     it('no token at all', async () => {
       assert.deepEqual(await prover.prove(pod, new Map(), signal), claimed(pod, {}));
-      assert.deepEqual(prover.proveCached(pod, new Map()), claimed(pod, {}));
+      assert.deepEqual(prover.recall(pod, new Map())?.proof, claimed(pod, {}));
     });
 
     it('a token that somebody else signed, under a key id of their own or of the cluster', async () => {
@@ -217,7 +217,7 @@ describe('the proof of who asks', () => {
     it('a good token with a forged one beside it: kubelet sends no such thing', async () => {
       const tokens = tokensOf({ vault: mint(pod), aws: mint(pod, {}, stranger) });
       assert.deepEqual(await prover.prove(pod, tokens, signal), claimed(pod, {}));
-      assert.equal(prover.proveCached(pod, tokens), undefined);
+      assert.equal(prover.recall(pod, tokens), undefined);
     });
 
     it('a token of another issuer, if the issuer is known', async () => {
