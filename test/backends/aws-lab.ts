@@ -1,6 +1,6 @@
 import { parameterStoreBackend, secretsManagerBackend } from '../../provider/backends/aws/index.ts';
 import type { AwsRef } from '../../provider/backends/aws/ref.ts';
-import type { Identity, Login, Secret, Session } from '../../provider/backends/backend.ts';
+import type { BackendDeps, Identity, Login, Secret, Session } from '../../provider/backends/backend.ts';
 import { formatError, KeymountError } from '../../provider/errors.ts';
 import type { NewSource } from '../../provider/plan/sources.ts';
 import { SecretString } from '../../provider/util/secret-string.ts';
@@ -60,9 +60,14 @@ const backends = {
 } as const;
 
 /** A session through a named connection. */
-export async function connectAws(kind: AwsKind, settings: object, login: Login): Promise<AwsSession> {
+export async function connectAws(
+  kind: AwsKind,
+  settings: object,
+  login: Login,
+  deps: BackendDeps = contractDeps,
+): Promise<AwsSession> {
   const backend = backends[kind];
-  return await backend.connect(backend.connectionSchema.parse(settings), login, contractDeps, signal);
+  return await backend.connect(backend.connectionSchema.parse(settings), login, deps, signal);
 }
 
 /** What each of these names holds, or the error in words. */

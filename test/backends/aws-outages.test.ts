@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { systemClock } from '../../provider/util/clock.ts';
 import { type AwsCloud, type CloudFault, startAwsCloud } from '../lab/aws-cloud.ts';
 import { type AwsSession, connectAws, irsa, issuer, loginOf, readAll } from './aws-lab.ts';
+import { contractDeps } from './contract.ts';
 
 const region = 'eu-west-1';
 const second = 'eu-central-1';
@@ -45,6 +47,25 @@ describe('AWS in trouble', () => {
       assert.deepEqual(await readAll('aws-secretsmanager', await secrets(), 'a'), [`a of ${region}`]);
       assert.equal(cloud.count('GetSecretValue') - before, 2);
     }
+  });
+
+  for (const hours of [-1, 1, 24]) {
+    it(`signs with the time of AWS where this machine is ${hours} h ahead of it`, async () => {
+      const clock = { ...systemClock, now: () => Date.now() + hours * 3_600_000 };
+      const session = await connectAws('aws-secretsmanager', settings, loginOf(irsa(role)), { ...contractDeps, clock });
+      assert.deepEqual(await readAll('aws-secretsmanager', session, 'a'), [`a of ${region}`]);
+      assert.equal(cloud.count('GetSecretValue'), 2, 'one that was refused for its time, and one more');
+      assert.deepEqual(await readAll('aws-secretsmanager', session, 'b'), [`b of ${region}`]);
+      assert.equal(cloud.count('GetSecretValue'), 3, 'from then on it is known');
+    });
+  }
+
+  it('does not sign again what is refused for another reason, or by a clock that is right', async () => {
+    const refused: CloudFault = { status: 400, type: 'InvalidSignatureException', message: 'Not that.' };
+    cloud.fail('GetSecretValue', refused, 1);
+    const [said] = await readAll('aws-secretsmanager', await secrets(), 'a');
+    assert.match(said ?? '', /InvalidSignatureException: Not that\./);
+    assert.equal(cloud.count('GetSecretValue'), 1);
   });
 
   it('says in the words of AWS that it throttles, and that it fails', async () => {

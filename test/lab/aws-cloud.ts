@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { AwsKeys, type Holder } from './aws-keys.ts';
 import { podCredentials, type Roles, takeRole } from './aws-roles.ts';
-import { isSigned, readSignature } from './aws-signature.ts';
+import { isSigned, readSignature, signedAt } from './aws-signature.ts';
 import { type Answer, AwsStores, denied, refusal } from './aws-stores.ts';
 import type { TokenIssuer } from './pod-token.ts';
 
@@ -110,7 +110,9 @@ function answerTo(cloud: AwsCloud, { keys, faults }: Desk, request: IncomingMess
   const signature = readSignature(arrived);
   const known = signature === undefined ? undefined : keys.holder(signature.accessKeyId);
   const isOwn = known !== undefined && headers['x-amz-security-token'] === known.sessionToken;
-  const holder = isOwn && isSigned(arrived, known.secretAccessKey, now) ? known : undefined;
+  const signed = isOwn && isSigned(arrived, known.secretAccessKey) ? known : undefined;
+  const isInTime = Math.abs(now - signedAt(arrived)) <= 300_000;
+  const holder = isInTime ? signed : undefined;
   const note = (what: string): CloudFault | undefined => {
     cloud.requests.push({ what, as: holder });
     const fault = faults.find((each) => each.left > 0 && what.startsWith(each.what));
@@ -132,6 +134,9 @@ function answerTo(cloud: AwsCloud, { keys, faults }: Desk, request: IncomingMess
   const { region = '', service = '' } = signature ?? {};
   const fault = toAnswer(note(`${operation} ${region} ${names.join(',')}`));
   if (fault !== undefined) return fault;
+  if (signed !== undefined && !isInTime) {
+    return refusal('InvalidSignatureException', 'Signature expired: it is not of the last five minutes.');
+  }
   if (holder === undefined) {
     return refusal('UnrecognizedClientException', 'The security token included in the request is invalid.');
   }

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import type { Address } from '../../net/address.ts';
 
 /** What signs requests until it expires. */
@@ -46,13 +46,29 @@ export function signedHeaders(request: Unsigned, credentials: Credentials, now: 
     sha256(body),
   ].join('\n');
   const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`;
-  const key = scope.split('/').reduce<string | Buffer>(hmac, `AWS4${credentials.secretAccessKey}`);
-  const signature = hmac(key, `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`).toString('hex');
+  const signature = hmac(
+    keyOf(credentials, scope),
+    `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`,
+  ).toString('hex');
   const credential = `${credentials.accessKeyId}/${scope}`;
   return {
     ...headers,
     Authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`,
   };
+}
+
+/** One key signs a whole day's requests to a service of a region. */
+const keys = new WeakMap<Credentials, Map<string, KeyObject>>();
+
+function keyOf(credentials: Credentials, scope: string): KeyObject {
+  const known = keys.get(credentials) ?? new Map<string, KeyObject>();
+  let key = known.get(scope);
+  if (key === undefined) {
+    const secret = createSecretKey(`AWS4${credentials.secretAccessKey}`, 'utf8');
+    key = scope.split('/').reduce((each, part) => createSecretKey(hmac(each, part)), secret);
+    keys.set(credentials, known.set(scope, key));
+  }
+  return key;
 }
 
 /** As Node and browsers write it: without the scheme's own port. */
@@ -62,9 +78,9 @@ function hostHeader({ scheme, host, port }: Address): string {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
-function hmac(key: string | Buffer, text: string): Buffer {
+function hmac(key: KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }

@@ -8,6 +8,7 @@ import type { AwsConnection } from './connection.ts';
 import type { Service } from './endpoints.ts';
 import { faultOf, isThrottling } from './fault.ts';
 import { type Credentials, signedHeaders } from './sign.ts';
+import { Skew } from './skew.ts';
 
 /** A POST request to a service. */
 export interface AwsRequest {
@@ -31,19 +32,27 @@ export function createTransport(connection: AwsConnection, pools: Pools, deps: B
   const bounds = { timeout, connectTimeout, maxBytes: deps.replyBytes };
   const tls = { skipVerify: false, ...(ca === undefined ? {} : { ca: { path: ca } }) };
 
+  const skew = new Skew();
+
   return async (request, signal) => {
     const { service, address, credentials, body } = request;
     const pool = pools.get({ address, tls, maxConcurrent, proxy, guarded: false });
-    const attempt = async (): Promise<Outcome> => {
+    const headers = { ...request.headers, 'User-Agent': 'keymount' };
+    const unsigned = { ...request, path: '/', headers };
+    const send = async (): Promise<Outcome & { readonly signedAt: number }> => {
       const started = deps.clock.now();
-      const headers = { ...request.headers, 'User-Agent': 'keymount' };
-      const unsigned = { ...request, path: '/', headers };
-      const signed = credentials === undefined ? headers : signedHeaders(unsigned, credentials, started);
+      const signedAt = started + skew.ms;
+      const signed = credentials === undefined ? headers : signedHeaders(unsigned, credentials, signedAt);
       const outcome = await pool.exchange({ method: 'POST', path: '/', headers: signed, body }, bounds, signal);
       const seconds = (deps.clock.now() - started) / 1000;
       const call = service === 'sts' ? 'login' : 'read';
       deps.onRequest({ backend: 'aws', call, code: codeOf(outcome), seconds });
-      return withPlainStatus(outcome);
+      return { ...outcome, signedAt };
+    };
+    const attempt = async (): Promise<Outcome> => {
+      const first = await send();
+      const isLate = credentials !== undefined && skew.learn(first, first.signedAt, deps.clock.now());
+      return withPlainStatus(isLate ? await send() : first);
     };
     return await retrying(attempt, { retries, window: timeout }, deps, signal);
   };
