@@ -52,10 +52,13 @@ const idle = 45_000;
 /** Idle connections kept after a storm; a few, and in the storm itself many would be made again and again. */
 const maxIdle = 64;
 
+/** An eighth of the requests in flight is never all of one lane. */
+const reservedPart = 8;
+
 export function createPool(options: PoolOptions, { clock, random, proxies }: PoolDeps): Pool {
   const { address, tls, maxConcurrent, guarded } = options;
   const proxy = address.scheme === 'unix' ? undefined : (options.proxy ?? proxyFor(address, proxies));
-  const turns = new Semaphore(maxConcurrent);
+  const turns = new Semaphore(maxConcurrent, Math.floor(maxConcurrent / reservedPart));
   const breaker = new Breaker({ clock, random });
   const files = address.scheme === 'https' ? createTlsMaterialReader(tls, clock) : undefined;
   // Through a proxy it is the proxy that resolves the name, and the admin who chose the proxy.
@@ -90,7 +93,7 @@ export function createPool(options: PoolOptions, { clock, random, proxies }: Poo
   return {
     async exchange(message, bounds, signal) {
       try {
-        return await turns.run(() => send(message, bounds, signal), signal);
+        return await turns.run(() => send(message, bounds, signal), signal, message.lane);
       } catch (thrown) {
         if (signal.aborted) return { failure: abortedError(signal, address.text), transient: false };
         if (thrown instanceof KeymountError) return { failure: thrown, transient: false };

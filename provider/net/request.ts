@@ -14,6 +14,8 @@ export interface Message {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** What it has in common with requests that may hang like it: those leave room for the others. Absent: nothing. */
+  readonly lane?: string;
 }
 
 export interface Reply {

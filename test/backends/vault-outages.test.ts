@@ -63,6 +63,19 @@ describe('a real OpenBao that is slow, ill or away', requires('bao'), () => {
     lab.proxy.faults();
   });
 
+  it('reads from one engine while another one hangs, however many wait for that', async () => {
+    const session = await lab.connect(loginAs('web'), { maxConcurrent: 8, timeout: '5s' });
+    lab.proxy.faults({ match: /database/, hang: true });
+    const stuck = Promise.allSettled(
+      session.read(Array(20).fill(vaultBackend.parseRef(sourceOf('/v1/database/creds/app'))), signal),
+    );
+    const started = performance.now();
+    for (let i = 0; i < 3; i++) assert.equal((await lab.value(session, '/v1/secret/data/app')).keys?.['k'], 'v2');
+    assert.ok(performance.now() - started < 2_000, `${performance.now() - started} ms`);
+    lab.proxy.faults();
+    await stuck;
+  });
+
   it('says that the server is sealed, and that it is not there', async () => {
     const session = await lab.connect(loginAs('web'));
     await lab.bao.seal();

@@ -57,26 +57,56 @@ describe('a semaphore', () => {
     assert.equal(await semaphore.run(async () => 1, never), 1);
   });
 
+  it('keeps some places from a lane that hangs, and gives them to the others at once', async () => {
+    const semaphore = new Semaphore(8, 2);
+    let end = () => {};
+    const hanging = new Promise<void>((resolve) => (end = resolve));
+    const stuck = Array.from({ length: 20 }, () => semaphore.run(() => hanging, never, 'database'));
+    assert.deepEqual([semaphore.held, semaphore.waiting], [6, 14]);
+    assert.equal(await semaphore.run(async () => 'secret', never, 'kv'), 'secret');
+    assert.equal(await semaphore.run(async () => 'any', never), 'any');
+    const late = Array.from({ length: 5 }, (_, index) => semaphore.run(async () => index, never, 'kv'));
+    assert.deepEqual(await Promise.all(late), [0, 1, 2, 3, 4]);
+    assert.deepEqual([semaphore.held, semaphore.waiting], [6, 14]);
+    end();
+    await Promise.all(stuck);
+    assert.deepEqual([semaphore.held, semaphore.waiting], [0, 0]);
+  });
+
+  it('lets a lane have the only place', async () => {
+    assert.equal(await new Semaphore(1, 1).run(async () => 1, never, 'kv'), 1);
+  });
+
   it('never has more at work than places, and ends empty, whoever goes away', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 4 }),
-        fc.array(fc.tuple(fc.nat(3), fc.nat(6)), { maxLength: 30 }),
-        async (limit, jobs) => {
-          const semaphore = new Semaphore(limit);
+        fc.nat(2),
+        fc.array(fc.tuple(fc.nat(3), fc.nat(6), fc.constantFrom('a' as const, 'b' as const, undefined)), {
+          maxLength: 30,
+        }),
+        async (limit, reserve, jobs) => {
+          const semaphore = new Semaphore(limit, reserve);
           let atWork = 0;
+          const ofLane = { a: 0, b: 0 };
           const tick = async (count: number) => {
             for (let i = 0; i < count; i++) await Promise.resolve();
           };
           await Promise.allSettled(
-            jobs.map(async ([length, patience]) => {
+            jobs.map(async ([length, patience, lane]) => {
               const abort = new AbortController();
               void tick(patience * 3).then(() => abort.abort());
-              await semaphore.run(async () => {
-                assert.ok(++atWork <= limit);
-                await tick(length * 2);
-                atWork--;
-              }, abort.signal);
+              await semaphore.run(
+                async () => {
+                  assert.ok(++atWork <= limit);
+                  if (lane !== undefined) assert.ok(++ofLane[lane] <= Math.max(1, limit - reserve));
+                  await tick(length * 2);
+                  atWork--;
+                  if (lane !== undefined) ofLane[lane]--;
+                },
+                abort.signal,
+                lane,
+              );
             }),
           );
           assert.deepEqual([atWork, semaphore.held, semaphore.waiting], [0, 0, 0]);
