@@ -27,6 +27,8 @@ const firstPause = 500;
 const longestPause = 5_000;
 /** Later than that a request waits only for a probe that is this close, or that began this shortly ago. */
 const patience = 300;
+/** A probe that takes longer than this may be stuck in its lane alone: requests of other lanes may probe as well. */
+const slowProbe = 1_000;
 /** Longest time for which a server's Retry-After is taken at its word. */
 const longestHold = 60_000;
 
@@ -45,8 +47,8 @@ export class Breaker {
   /** 0: closed. */
   #pause = 0;
   #nextProbe = 0;
-  /** When the probe under way began. */
-  #probing: number | undefined;
+  /** When the probes under way began, by their lanes: one, unless it is slow. */
+  readonly #probing = new Map<string | undefined, number>();
   /** Aborts when a probe has ended or the server has answered. */
   #news = new AbortController();
   #hold: { readonly until: number; readonly answer: Outcome } | undefined;
@@ -61,15 +63,15 @@ export class Breaker {
   }
 
   /** May a request be sent now? Waits a moment where that may spare an error. Never rejects. */
-  async admit(signal: AbortSignal): Promise<Admission> {
+  async admit(signal: AbortSignal, lane?: string): Promise<Admission> {
     const held = await this.#waitForHold(signal);
     if (held !== undefined) return { answer: held };
     const arrived = this.#clock.now();
     while (this.#isOpen() && !signal.aborted) {
       const now = this.#clock.now();
-      if (this.#probing === undefined && isPast(this.#nextProbe, now)) {
-        this.#probing = now;
-        return { done: (outcome) => this.#probed(outcome) };
+      if (isPast(this.#nextProbe, now) && this.#mayProbe(lane, now)) {
+        this.#probing.set(lane, now);
+        return { done: (outcome) => this.#probed(outcome, lane) };
       }
       const wake = this.#waitUntil(arrived);
       if (this.#last !== undefined && (wake === undefined || wake <= now)) return { answer: final(this.#last) };
@@ -78,10 +80,14 @@ export class Breaker {
     return { done: (outcome) => this.#note(outcome, false) };
   }
 
+  #mayProbe(lane: string | undefined, now: number): boolean {
+    return !this.#probing.has(lane) && [...this.#probing.values()].every((began) => now - began > slowProbe);
+  }
+
   /** Until when a request that arrived then waits for the present or the next probe; undefined: not at all. */
   #waitUntil(arrived: number): number | undefined {
     const graceEnds = this.#since + grace;
-    if (this.#probing !== undefined) return Math.max(this.#probing + patience, graceEnds);
+    if (this.#probing.size > 0) return Math.max(...this.#probing.values(), graceEnds - patience) + patience;
     return this.#nextProbe <= Math.max(arrived + patience, graceEnds) ? this.#nextProbe : undefined;
   }
 
@@ -103,8 +109,8 @@ export class Breaker {
     return this.#pause > 0;
   }
 
-  #probed(outcome: Outcome | undefined): void {
-    this.#probing = undefined;
+  #probed(outcome: Outcome | undefined, lane: string | undefined): void {
+    this.#probing.delete(lane);
     this.#note(outcome, true);
     this.#tell();
   }

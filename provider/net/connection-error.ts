@@ -4,6 +4,8 @@ import { KeymountError } from '../errors.ts';
 export interface Failure {
   readonly failure: KeymountError;
   readonly transient: boolean;
+  /** No server has seen the request. */
+  readonly unsent?: boolean;
 }
 
 /** Whom we talked to, for messages. */
@@ -35,6 +37,20 @@ const unreachable: Readonly<Record<string, (endpoint: string) => string>> = {
   ENOTSOCK: (endpoint) => `${endpoint} is no socket`,
 };
 
+/** Those that only opening a connection ends with. */
+const beforeConnect: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EAI_FAIL',
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'ENFILE',
+  'ENOENT',
+  'EACCES',
+  'ENOTSOCK',
+]);
+
 const untrusted: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'it is signed by a CA that is not trusted here',
@@ -64,15 +80,16 @@ export function connectionFailure(thrown: unknown, peer: Peer): Failure {
     if (error instanceof KeymountError) return { failure: error, transient: false };
     const code = codeOf(error);
     const reason = Object.hasOwn(unreachable, code) ? unreachable[code]?.(peer.endpoint) : undefined;
-    if (reason !== undefined) return unreachableFailure(peer, reason);
+    if (reason !== undefined) return unreachableFailure(peer, reason, beforeConnect.has(code));
     const known = tlsFailure(code, error, peer) ?? protocolFailure(code, error, peer);
     if (known !== undefined) return { failure: known, transient: false };
   }
   return unreachableFailure(peer, `the connection to ${peer.endpoint} failed (${codeOf(thrown) || 'unknown error'})`);
 }
 
-export function unreachableFailure({ address }: Peer, reason: string): Failure {
-  return { failure: new KeymountError('backend-unreachable', `cannot reach ${address}`, { reason }), transient: true };
+export function unreachableFailure({ address }: Peer, reason: string, unsent = false): Failure {
+  const failure = new KeymountError('backend-unreachable', `cannot reach ${address}`, { reason });
+  return { failure, transient: true, ...(unsent ? { unsent } : {}) };
 }
 
 function tlsFailure(code: string, error: object, { address }: Peer): KeymountError | undefined {

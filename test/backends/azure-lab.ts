@@ -9,7 +9,7 @@ import type { AzureRef } from '../../provider/backends/azure/ref.ts';
 import type { BackendDeps, Login, Session } from '../../provider/backends/backend.ts';
 import { SecretString } from '../../provider/util/secret-string.ts';
 import { aPod, type Pod } from '../lab/pod.ts';
-import { createTokenIssuer } from '../lab/pod-token.ts';
+import { createTokenIssuer, type TokenIssuer } from '../lab/pod-token.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { makeCa, makeLeaf } from '../unit/net/certificates.ts';
 import { type Answer, FakeEntra } from './azure-entra.ts';
@@ -54,12 +54,13 @@ export const app = {
   federation: { issuer: issuer.issuer, subject: 'system:serviceaccount:shop:web', audience },
 };
 
-export async function startAzureLab(names?: string): Promise<AzureLab> {
+/** `names` are those of the servers' certificate; tokens of `cluster` are accepted as assertions. */
+export async function startAzureLab(names?: string, cluster: TokenIssuer = issuer): Promise<AzureLab> {
   const ca = makeCa();
   const leaf = makeLeaf(ca, names === undefined ? {} : { names });
   const caFile = join(scratchFolder('azure'), 'ca.pem');
   writeFileSync(caFile, ca.cert);
-  const entra = new FakeEntra(issuer.jwks as unknown as ConstructorParameters<typeof FakeEntra>[0]);
+  const entra = new FakeEntra(cluster.jwks as unknown as ConstructorParameters<typeof FakeEntra>[0]);
   entra.apps.push(app);
   const vault = new FakeVault(tenant, entra.tokens);
   const serverNames: (string | undefined)[] = [];

@@ -7,8 +7,9 @@ import { enableJwtAuth, enableKubernetesAuth, jwtRole, kubernetesRole } from '..
 import { createTokenIssuer, type TokenIssuer } from '../lab/pod-token.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import { need } from '../lab/tools.ts';
+import { type Clouds, createClouds } from './clouds/clouds.ts';
 
-/** What all contestants of all scenarios share: one OpenBao behind a counting proxy, and one Kubernetes API. */
+/** What all contestants of all scenarios share: one OpenBao behind a counting proxy, one Kubernetes API, and clouds. */
 export interface BenchLab {
   bao: OpenBao;
   kube: FakeKube;
@@ -19,6 +20,7 @@ export interface BenchLab {
   vaultAddress: string;
   /** The proxy's control address, `host:port`. */
   counters: string;
+  clouds: Clouds;
   /** Adds a latency to each backend request; 0 takes it away. */
   delayBackend(milliseconds: number): Promise<void>;
   stop(): Promise<void>;
@@ -36,6 +38,7 @@ export async function startBenchLab(): Promise<BenchLab> {
   await kubernetesRole(bao, { name: 'bench', policies: ['bench'] });
   const [listen, counters] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const proxy = await startCountproxy(listen, counters, bao.address);
+  const clouds = createClouds(issuer, kube);
   return {
     bao,
     kube,
@@ -43,12 +46,13 @@ export async function startBenchLab(): Promise<BenchLab> {
     signingKey: keyFile,
     vaultAddress: `http://${listen}`,
     counters,
+    clouds,
     async delayBackend(milliseconds) {
       const { status } = await requestJson(`http://${counters}/delay?ms=${milliseconds}`, { method: 'POST' });
       if (status !== 200) throw new Error(`countproxy: ${status}`);
     },
     async stop() {
-      await Promise.all([proxy.stop(), kube.stop(), bao.stop()]);
+      await Promise.all([clouds.stop(), proxy.stop(), kube.stop(), bao.stop()]);
     },
   };
 }

@@ -6,6 +6,7 @@ import { podTokens } from '../lab/pod-token.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import type { BenchLab } from './bench-lab.ts';
 import type { StartContestant } from './contestant.ts';
+import { vaultAudiences } from './mount-load.ts';
 import type { Workload } from './scenario.ts';
 
 /** What the constant handler answers, as its file holds it. */
@@ -18,10 +19,10 @@ export interface ConstantReply {
 export async function recordedReply(start: StartContestant, lab: BenchLab, workload: Workload): Promise<string> {
   const running = await start();
   try {
-    const pod = aPod({ namespace: 'bench', serviceAccount: ofPod(workload.serviceAccount ?? 'app-{{.Index}}') });
-    const tokens = podTokens(lab.issuer, pod, ['vault', 'openbao']);
+    const pod = aPod({ namespace: 'bench', serviceAccount: firstAccount(workload) });
+    const tokens = podTokens(lab.issuer, pod, [...(workload.audiences ?? vaultAudiences)]);
     const request = driverRequest({ parameters: firstClass(workload), pod, tokens });
-    const reply = mounted(await mount(running.socket, request.attributes));
+    const reply = mounted(await mount(running.socket(workload.dialect ?? 'vault'), request.attributes));
     return written({
       files: reply.files.map(({ path, mode, contents }) => ({ path, mode, contents: contents.toString('base64') })),
       versions: reply.versions,
@@ -41,14 +42,18 @@ export function inventedReply({ objects }: Workload): string {
 }
 
 /** The class parameters of pod 0. */
-export function firstClass({ parameters, objects, object }: Workload): Record<string, string> {
-  const list = Array.from({ length: objects }, (_, index) => ofPod(object).replaceAll('{{.Object}}', `${index}`));
+export function firstClass(workload: Workload): Record<string, string> {
+  const { parameters, objects, object } = workload;
+  const account = firstAccount(workload);
+  const ofPod = (text: string) => text.replaceAll('{{.Index}}', '0').replaceAll('{{.ServiceAccount}}', account);
   const rendered = Object.entries(parameters).map(([name, text]) => [name, ofPod(text)]);
+  if (object === undefined) return Object.fromEntries(rendered);
+  const list = Array.from({ length: objects }, (_, index) => ofPod(object).replaceAll('{{.Object}}', `${index}`));
   return { ...Object.fromEntries(rendered), objects: list.map((item) => `${item.trimEnd()}\n`).join('') };
 }
 
-function ofPod(text: string): string {
-  return text.replaceAll('{{.Index}}', '0');
+function firstAccount({ serviceAccount = 'app-{{.Index}}' }: Workload): string {
+  return serviceAccount.replaceAll('{{.Index}}', '0');
 }
 
 function written(reply: ConstantReply): string {

@@ -1,6 +1,7 @@
 import { cpSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import type { DialectName } from '../../provider/plan/plan.ts';
 import { accepts } from '../lab/accepts.ts';
 import { startChild, untilReady } from '../lab/child-process.ts';
 import { startKeymount } from '../lab/keymount.ts';
@@ -11,8 +12,8 @@ import type { BenchOptions } from './options.ts';
 /** A provider process under load. */
 export interface Running {
   pid: number;
-  /** Path of its vault.sock. */
-  socket: string;
+  /** Path of a dialect's socket. */
+  socket(dialect: DialectName): string;
   stop(): Promise<void>;
 }
 
@@ -32,13 +33,18 @@ export function keymountProgram({ source }: BenchOptions): string {
   return `${folder}/keymount.cjs`;
 }
 
-/** keymount as the image runs it, with the lab's OpenBao and Kubernetes API. */
-export function keymountContestant(lab: BenchLab, program: string, { nodeFlags }: BenchOptions): StartContestant {
-  const env = { VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress };
+/** keymount as the image runs it, with the lab's OpenBao and Kubernetes API, and what `environment` says besides. */
+export function keymountContestant(
+  lab: BenchLab,
+  program: string,
+  { nodeFlags }: BenchOptions,
+  environment: Readonly<Record<string, string>>,
+): StartContestant {
+  const env = { VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress, ...environment };
   const args = ['--kubeconfig', lab.kube.kubeconfig];
   return async () => {
     const keymount = await startKeymount({ program, nodeFlags, env, args });
-    return { pid: keymount.child.pid, socket: keymount.socket('vault'), stop: () => keymount.stop() };
+    return { pid: keymount.child.pid, socket: keymount.socket, stop: () => keymount.stop() };
   };
 }
 
@@ -52,7 +58,7 @@ export async function constantContestant(reply: string, { source, nodeFlags }: B
     await untilReady(child, 'the constant handler', () => accepts(socket));
     return {
       pid: child.pid,
-      socket,
+      socket: () => socket,
       async stop() {
         await child.stop();
       },

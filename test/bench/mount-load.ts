@@ -6,6 +6,9 @@ import type { BenchLab } from './bench-lab.ts';
 import type { Running } from './contestant.ts';
 import type { Workload } from './scenario.ts';
 
+/** Of tokens, unless the workload names its own. */
+export const vaultAudiences = ['vault', 'openbao'];
+
 /** Mounts of each pod: `rounds` of them, `concurrency` pods at a time (0: all at once). */
 export interface Phase {
   name: string;
@@ -43,19 +46,20 @@ export interface LoadReport {
 
 /**
  * Mounts for all pods of the workload through the driver's own client, phase after phase. Throws if a Mount failed or a
- * secret that nobody changed came out differently, unless `faulty` says that this is part of the scenario.
+ * secret that nobody changed came out differently, unless `faulty` says that this is part of the scenario. `counters` are those
+ * of the backend in question, the lab's unless told.
  */
 export async function mountLoad(
   target: Running,
   lab: BenchLab,
   workload: Workload,
   phases: Phase[],
-  { faulty = false } = {},
+  { faulty = false, counters = lab.counters } = {},
 ): Promise<LoadReport> {
   const folder = scratchFolder('load');
   writeFileSync(`${folder}/spec.json`, JSON.stringify(mountSpec(workload)));
   const child = await startChild(need('mountbench').mountbench, [
-    ...['--socket', target.socket, '--watch-pid', `${target.pid}`, '--counters', lab.counters],
+    ...['--socket', target.socket(workload.dialect ?? 'vault'), '--watch-pid', `${target.pid}`, '--counters', counters],
     ...['--spec', `${folder}/spec.json`, '--signing-key', lab.signingKey, '--issuer', lab.issuer.issuer],
     ...['--pods', `${workload.pods}`, '--objects', `${workload.objects}`, '--json', `${folder}/report.json`],
     // a volume is a tmpfs: the disk must not be part of the figures
@@ -75,17 +79,15 @@ export function phaseOf(report: LoadReport, name: string): PhaseReport {
   return found;
 }
 
-/** The audience is the one that both Vault dialects ask for first. */
-function mountSpec({ serviceAccount = 'app-{{.Index}}', parameters, object }: Workload): object {
-  return { serviceAccount, audiences: ['vault', 'openbao'], parameters, object };
+function mountSpec({ serviceAccount, audiences = vaultAudiences, parameters, object }: Workload): object {
+  return { serviceAccount, audiences, parameters, object };
 }
 
 /** Figures of wrong answers are worth nothing. */
 function check(phase: PhaseReport, { pods, objects }: Workload): void {
   if (phase.errors > 0) {
-    throw new Error(
-      `${phase.errors} of ${phase.mounts} Mounts of ${phase.name} failed: ${JSON.stringify(phase.error_texts)}`,
-    );
+    const some = Object.keys(phase.error_texts ?? {}).slice(0, 3);
+    throw new Error(`${phase.errors} of ${phase.mounts} Mounts of ${phase.name} failed: ${some.join('\n')}`);
   }
   if (phase.files !== pods * objects) throw new Error(`${phase.name} left ${phase.files} files, not ${pods * objects}`);
   if (phase.versions_changed + phase.contents_changed > 0) throw new Error(`${phase.name} changed files or versions`);

@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { type BenchLab, startBenchLab } from './bench-lab.ts';
 import { inventedReply, recordedReply } from './constant-reply.ts';
 import { constantContestant, keymountContestant, keymountProgram, type StartContestant } from './contestant.ts';
-import { type BenchOptions, benchOptions, type ContestantName, usage } from './options.ts';
+import { type BenchOptions, benchOptions, type ContestantName, contestantNames, usage } from './options.ts';
 import type { Figures, Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/all.ts';
 import { medians, table } from './table.ts';
@@ -18,7 +18,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const all: Record<string, Runs> = {};
   try {
     console.log(heading(options));
-    for (const scenario of scenarios.filter(({ name }) => options.scenarios.includes(name))) {
+    for (const scenario of scenarios.filter((each) => isWanted(each, options))) {
       const runs = await runScenario(scenario, lab, program, options);
       all[scenario.name] = runs;
       const columns = Object.entries(runs).map(([name, figures]): [string, Figures] => [name, medians(figures)]);
@@ -30,14 +30,26 @@ async function bench(options: BenchOptions): Promise<void> {
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ options, scenarios: all }, null, 2)}\n`);
 }
 
+function isWanted({ name, contestants = contestantNames }: Scenario, options: BenchOptions): boolean {
+  return options.scenarios.includes(name) && options.contestants.some((each) => contestants.includes(each));
+}
+
 async function runScenario(scenario: Scenario, lab: BenchLab, program: string, options: BenchOptions): Promise<Runs> {
   await scenario.seed(lab.bao);
-  const contestants = await contestantsOf(scenario, lab, program, options);
+  const clouds = await Promise.all((scenario.clouds ?? []).map((name) => lab.clouds.get(name)));
+  const environment = Object.assign({}, ...clouds.map((cloud) => cloud.environment)) as Record<string, string>;
+  const contestants = await contestantsOf(
+    scenario,
+    lab,
+    keymountContestant(lab, program, options, environment),
+    options,
+  );
   const runs: Runs = Object.fromEntries(contestants.map(([name]) => [name, []]));
-  for (let run = 1; run <= options.runs; run += 1) {
+  const most = Math.min(options.runs, scenario.mostRuns ?? options.runs);
+  for (let run = 1; run <= most; run += 1) {
     // in turns, and every other time the other way round: what the machine does besides must hit both
     for (const [name, start] of run % 2 === 0 ? contestants.toReversed() : contestants) {
-      process.stderr.write(`${scenario.name}: ${name}, run ${run} of ${options.runs}\n`);
+      process.stderr.write(`${scenario.name}: ${name}, run ${run} of ${most}\n`);
       runs[name]?.push(await scenario.run(start, lab));
     }
   }
@@ -47,12 +59,12 @@ async function runScenario(scenario: Scenario, lab: BenchLab, program: string, o
 async function contestantsOf(
   scenario: Scenario,
   lab: BenchLab,
-  program: string,
+  keymount: StartContestant,
   options: BenchOptions,
 ): Promise<[ContestantName, StartContestant][]> {
-  const keymount = keymountContestant(lab, program, options);
   const found: [ContestantName, StartContestant][] = [];
   for (const name of options.contestants) {
+    if (scenario.contestants?.includes(name) === false) continue;
     if (name === 'keymount') {
       found.push([name, keymount]);
       continue;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Address, parseAddress } from '../../net/address.ts';
-import type { TlsSettings } from '../../net/pool.ts';
+import type { TlsSettings } from '../../net/agents.ts';
 import { isProxyUrl } from '../../settings/address.ts';
 import type { AllowRule } from '../../settings/settings.ts';
 import { durationForm, parseDuration } from '../../util/duration.ts';

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import { KeymountError } from '../../errors.ts';
 import type { Address } from '../../net/address.ts';
-import type { TlsSettings } from '../../net/pool.ts';
+import type { TlsSettings } from '../../net/agents.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { TokenProxy } from './connection.ts';
 

@@ -1,5 +1,5 @@
 import type { Address } from '../../net/address.ts';
-import type { TlsSettings } from '../../net/pool.ts';
+import type { TlsSettings } from '../../net/agents.ts';
 import { createPools, type Pools } from '../../net/pools.ts';
 import type { Message, Outcome, Reply } from '../../net/request.ts';
 import { retrying } from '../../net/retry.ts';

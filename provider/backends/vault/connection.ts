@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Address, parseAddress } from '../../net/address.ts';
 import { type AddressPattern, parseAddressPattern } from '../../net/address-pattern.ts';
-import type { TlsSettings } from '../../net/pool.ts';
+import type { TlsSettings } from '../../net/agents.ts';
 import { isProxyUrl } from '../../settings/address.ts';
 import { durationForm, parseDuration } from '../../util/duration.ts';
 import { parseMount } from './mount-path.ts';

@@ -1,8 +1,8 @@
 import { KeymountError } from '../../errors.ts';
 import { type Address, parseAddress } from '../../net/address.ts';
 import { type AddressPattern, type Match, matchAddress, parseAddressPattern } from '../../net/address-pattern.ts';
+import type { TlsSettings } from '../../net/agents.ts';
 import { isForbiddenIp } from '../../net/forbidden-ip.ts';
-import type { TlsSettings } from '../../net/pool.ts';
 import type { TlsFile } from '../../net/tls-files.ts';
 import type { DialectName, InlineSettings } from '../../plan/plan.ts';
 import type { VaultDropIn } from '../../settings/settings.ts';

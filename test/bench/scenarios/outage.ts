@@ -30,7 +30,7 @@ export const outage: Scenario = {
   seed: (bao) => seedOwnSecrets(bao, 1, 3),
   async run(start, lab) {
     const running = await start();
-    const client = openClient(running.socket);
+    const client = openClient(running.socket('vault'));
     try {
       const requests = requestsOf(this.workload, lab);
       await mountInterval(client, requests);

@@ -51,6 +51,29 @@ describe('a server that is away', () => {
     assert.deepEqual(states(await askMany(20)), { answered: 20 });
   });
 
+  it('is asked by another lane too while the probe of one is stuck: that engine may hang alone', async () => {
+    const { clock, ask, awayForLong } = breakerWorld();
+    await awayForLong();
+    await clock.turn(1_000);
+    const stuck = await ask('database');
+    assert.equal(stuck.state, 'sent');
+    const early = await ask('kv');
+    assert.equal(early.state, 'waiting', 'an answer may still come soon');
+    await clock.turn(400);
+    assert.equal(early.state, 'answered');
+    await clock.turn(700);
+    assert.equal((await ask('database')).state, 'answered');
+    const probe = await ask('kv');
+    assert.equal(probe.state, 'sent');
+    const second = await ask('kv');
+    assert.equal(second.state, 'waiting');
+    probe.end(reply(200));
+    await clock.settle();
+    assert.equal(second.state, 'sent', 'the server is there');
+    assert.equal((await ask('kv')).state, 'sent');
+    stuck.end(gone);
+  });
+
   it('is asked by the next one when the probe was given up', async () => {
     const { clock, ask, awayForLong } = breakerWorld();
     await awayForLong();

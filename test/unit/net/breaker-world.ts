@@ -23,10 +23,10 @@ export function breakerWorld(random = 0.5) {
   const clock = new TurnedClock();
   const breaker = new Breaker({ clock, random: () => random });
   /** A request comes. */
-  async function ask(): Promise<Asked> {
+  async function ask(lane?: string): Promise<Asked> {
     const abort = new AbortController();
     const asked: Asked = { state: 'waiting', end: () => assert.fail('it was not sent'), leave: () => abort.abort() };
-    void breaker.admit(abort.signal).then((admission) => {
+    void breaker.admit(abort.signal, lane).then((admission) => {
       if ('answer' in admission) Object.assign(asked, { state: 'answered', answer: admission.answer });
       else Object.assign(asked, { state: 'sent', end: admission.done });
     });
@@ -34,7 +34,7 @@ export function breakerWorld(random = 0.5) {
     return asked;
   }
   async function askMany(count: number): Promise<Asked[]> {
-    return await Promise.all(Array.from({ length: count }, ask));
+    return await Promise.all(Array.from({ length: count }, () => ask()));
   }
   /** Requests that are sent and answered at once. */
   async function send(...outcomes: Outcome[]): Promise<void> {

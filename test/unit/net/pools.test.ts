@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { parseAddress } from '../../../provider/net/address.ts';
 import type { PoolOptions } from '../../../provider/net/pool.ts';
@@ -28,6 +30,31 @@ describe('pools', () => {
     ]) {
       assert.notEqual(pools.get(other), pool);
     }
+  });
+
+  it('share the connections to one server, each with a breaker of its own', async (t) => {
+    let connections = 0;
+    const server = createServer((request, response) => {
+      response.statusCode = request.url === '/a/x' ? 503 : 200;
+      response.end();
+    });
+    server.on('connection', () => connections++);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const pools = createPools(deps);
+    t.after(() => {
+      pools.close();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const [a, b] = ['a', 'b'].map((prefix) => pools.get(at(`http://127.0.0.1:${port}/${prefix}`)));
+    const bounds = { timeout: 5_000, connectTimeout: 5_000, maxBytes: 1_000 };
+    const message = { method: 'GET', path: '/x', headers: {} };
+    for (let time = 0; time < 5; time++) {
+      await a?.exchange(message, bounds, new AbortController().signal);
+      await b?.exchange(message, bounds, new AbortController().signal);
+    }
+    assert.deepEqual([a?.breaker().open, b?.breaker().open], [true, false]);
+    assert.equal(connections, 1);
   });
 
   it('are bounded, whatever addresses classes choose', () => {

@@ -1,0 +1,81 @@
+import { Agent } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
+import type { Clock } from '../util/clock.ts';
+import type { Address } from './address.ts';
+import { createTlsMaterialReader, type TlsFiles, type TlsMaterial } from './tls-files.ts';
+
+export interface TlsSettings extends TlsFiles {
+  /** The name that the certificate must have (and SNI asks for) instead of the address's host. */
+  readonly serverName?: string | undefined;
+  readonly skipVerify: boolean;
+}
+
+/** How connections are made. Equal options share them, whatever is asked through them. */
+export interface AgentsOptions {
+  readonly address: Pick<Address, 'scheme' | 'host' | 'port' | 'socketPath'>;
+  readonly tls: TlsSettings;
+  readonly maxConcurrent: number;
+  /** URL of an HTTP proxy. */
+  readonly proxy: string | undefined;
+  /** As of PoolOptions: a connection whose address was not looked at serves nobody for whom it must be. */
+  readonly guarded: boolean;
+}
+
+/** The kept connections to one server. */
+export interface Agents {
+  /** Node's agent for them, another one when the TLS files have changed. Throws what reading those throws. */
+  readonly current: () => Promise<Agent>;
+  readonly close: () => void;
+}
+
+/** Milliseconds that an idle connection is kept: below the 60 s after which common load balancers drop it silently. */
+const idle = 45_000;
+
+/** Idle connections kept after a storm; a few, and in the storm itself many would be made again and again. */
+const maxIdle = 64;
+
+/** Several lines may lead to one server, each with its own bound; together they have so many times that of one. */
+const mostLines = 4;
+
+export function createAgents(options: AgentsOptions, clock: Clock): Agents {
+  const { address, tls } = options;
+  const files = address.scheme === 'https' ? createTlsMaterialReader(tls, clock) : undefined;
+  let agent: Agent | undefined;
+  let material: TlsMaterial | undefined;
+  return {
+    async current() {
+      const found = await files?.current();
+      if (agent === undefined || found !== material) {
+        retire(agent);
+        material = found;
+        agent = createAgent(options, found);
+      }
+      return agent;
+    },
+    close: () => agent?.destroy(),
+  };
+}
+
+function createAgent({ tls, maxConcurrent, proxy }: AgentsOptions, material: TlsMaterial | undefined): Agent {
+  const common = {
+    keepAlive: true,
+    maxSockets: maxConcurrent * mostLines,
+    maxFreeSockets: Math.min(maxConcurrent, maxIdle),
+    timeout: idle,
+    ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
+  };
+  if (material === undefined) return new Agent(common);
+  return new TlsAgent({
+    ...common,
+    secureContext: material.context,
+    rejectUnauthorized: !tls.skipVerify,
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  });
+}
+
+/** Requests in flight end on their old connections, idle ones are closed. */
+function retire(agent: Agent | undefined): void {
+  if (agent === undefined) return;
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+}
