@@ -7,7 +7,7 @@ import { startChild, untilReady } from '../lab/child-process.ts';
 import { startKeymount } from '../lab/keymount.ts';
 import { scratchFolder } from '../lab/scratch.ts';
 import type { BenchLab } from './bench-lab.ts';
-import type { BenchOptions } from './options.ts';
+import { type BenchOptions, mallocSettings } from './options.ts';
 
 /** A provider process under load. */
 export interface Running {
@@ -40,7 +40,7 @@ export function keymountContestant(
   { nodeFlags }: BenchOptions,
   environment: Readonly<Record<string, string>>,
 ): StartContestant {
-  const env = { VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress, ...environment };
+  const env = { ...mallocSettings, VAULT_ADDR: lab.vaultAddress, BAO_ADDR: lab.vaultAddress, ...environment };
   const args = ['--kubeconfig', lab.kube.kubeconfig];
   return async () => {
     const keymount = await startKeymount({ program, nodeFlags, env, args });
@@ -54,7 +54,7 @@ export async function constantContestant(reply: string, { source, nodeFlags }: B
   return async () => {
     const socket = `${scratchFolder('c')}/vault.sock`;
     const args = [...nodeFlags, program, socket, reply, `${repository}proto/provider/v1alpha1/service.proto`];
-    const child = await startChild(process.execPath, args);
+    const child = await startChild(process.execPath, args, { env: { ...mallocSettings } });
     await untilReady(child, 'the constant handler', () => accepts(socket));
     return {
       pid: child.pid,

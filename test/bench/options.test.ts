@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { benchOptions, v8Flags } from './options.ts';
+import { benchOptions, mallocSettings, v8Flags } from './options.ts';
 import { scenarios } from './scenarios/all.ts';
 
 describe('the options of the benchmark', () => {
@@ -20,6 +20,12 @@ describe('the options of the benchmark', () => {
     const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
     const entrypoint = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]';
     assert.deepEqual((JSON.parse(entrypoint) as string[]).slice(1, -1), v8Flags);
+  });
+
+  it('set for the allocator what the image sets', () => {
+    const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    for (const [name, value] of Object.entries(mallocSettings))
+      assert.match(dockerfile, new RegExp(`^ENV .*\\b${name}=${value}\\b`, 'm'));
   });
 
   it('can leave the flags of Node out', () => {
