@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { type Child, startChild } from '../lab/child-process.ts';
 import { cache } from './parts.ts';
 
 const run = promisify(execFile);
@@ -26,18 +27,29 @@ export interface Cluster {
   readonly host: string;
   /** kubectl as cluster-admin: its standard output. */
   kubectl(...args: string[]): Promise<string>;
+  /** A kubectl that runs on, such as one that watches. */
+  startKubectl(...args: string[]): Promise<Child>;
   apply(...objects: KubeObject[]): Promise<void>;
   /** Ends everything and returns when nothing is left. */
   stop(): Promise<void>;
 }
 
-/**
- * Starts a cluster in about 5 seconds. It ends with `stop` or with this process, whatever ends that. `poll` is CLUSTER_POLL.
- */
-export async function startCluster(id = 17, poll?: string): Promise<Cluster> {
+export interface ClusterOptions {
+  /** CLUSTER_POLL: how old a mount must be before the driver asks the provider again, such as `2m`. */
+  readonly poll?: string;
+  /** CLUSTER_SYNC: how often kubelet looks after a pod that nothing happens to. */
+  readonly sync?: string;
+}
+
+/** Starts a cluster in about 5 seconds. It ends with `stop` or with this process, whatever ends that. */
+export async function startCluster(id = 17, { poll, sync }: ClusterOptions = {}): Promise<Cluster> {
   const state = await mkdtemp(join(tmpdir(), 'keymount-cluster-'));
   const own = { CLUSTER_STATE: state, CLUSTER_ID: `${id}`, CLUSTER_PORT: `${18600 + 4 * id}` };
-  const env = { ...process.env, ...own, ...(poll === undefined ? {} : { CLUSTER_POLL: poll }) };
+  const chosen = {
+    ...(poll !== undefined && { CLUSTER_POLL: poll }),
+    ...(sync !== undefined && { CLUSTER_SYNC: sync }),
+  };
+  const env = { ...process.env, ...own, ...chosen };
   const holder = spawn(fileURLToPath(new URL('hold.sh', import.meta.url)), {
     detached: true, // a Ctrl-C is for this process; the holder sees its input end
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -66,6 +78,7 @@ export async function startCluster(id = 17, poll?: string): Promise<Cluster> {
     apiServerCa: join(state, 'certs/apiserver.crt'),
     host: `10.88.${id}.1`,
     kubectl,
+    startKubectl: (...args) => startChild(join(cache, 'kube'), kube(...args)),
     apply: async (...objects) => {
       const applied = run(join(cache, 'kube'), kube('apply', '-f', '-'));
       applied.child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));

@@ -9,6 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${CLUSTER_ID:=7}"       # 1 to 250: pods get 10.88.ID.0/24, services 10.96.ID.0/24
 : "${CLUSTER_PORT:=18600}" # first of four ports on 127.0.0.1
 : "${CLUSTER_POLL:=5s}"    # how old a mount must be before the driver asks the provider again
+: "${CLUSTER_SYNC:=2s}"    # how often kubelet looks after each pod; 1m is its own default
 export CLUSTER_STATE       # down.sh knows the cluster's processes by it
 
 kube=$CLUSTER_CACHE/kube

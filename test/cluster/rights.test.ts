@@ -55,7 +55,7 @@ describe('the rights that manifests/install.yaml gives keymount', { skip, timeou
   let starts = 0;
 
   before(async () => {
-    cluster = await startCluster(19, '1s');
+    cluster = await startCluster(19, { poll: '1s' });
     bao = await startClusterBao(cluster);
     await Promise.all([fill(bao).then(() => makePki()), installRights(cluster)]);
     await restart();

@@ -97,7 +97,8 @@ start_control_plane() {
   start controller-manager "$kube" controller-manager --kubeconfig="$CLUSTER_STATE/controller.kubeconfig" \
     --leader-elect=false --bind-address=127.0.0.1 --secure-port=$((CLUSTER_PORT + 2)) --cert-dir="$certs/controller" \
     --use-service-account-credentials --service-account-private-key-file="$certs/sa.key" \
-    --root-ca-file="$certs/apiserver.crt" --controllers="${controllers//,/-controller,}-controller"
+    --root-ca-file="$certs/apiserver.crt" --controllers="${controllers//,/-controller,}-controller" \
+    --node-monitor-grace-period=25s # kubelet is heard of every 10 s; by default a node is given up after 50
   start scheduler "$kube" scheduler --kubeconfig="$CLUSTER_STATE/scheduler.kubeconfig" --leader-elect=false \
     --secure-port=0
 }
@@ -182,7 +183,7 @@ makeIPTablesUtilChains: false
 localStorageCapacityIsolation: false
 oomScoreAdj: 0
 # A pod's volumes are published again in every sync of the pod.
-syncFrequency: 2s
+syncFrequency: $CLUSTER_SYNC
 # The API server shows kubelet no client certificate, so logs and exec need this. Only this machine reaches the
 # bridge's address.
 authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
