@@ -75,6 +75,11 @@ export const catalogue = {
     'The backend answered the login with something that is no token.',
   ),
   'secret-denied': entry('PERMISSION_DENIED', false, 'The backend refused this read to the identity of the pod.'),
+  'token-used-up': entry(
+    'FAILED_PRECONDITION',
+    false,
+    'The token of the pod may be used so many times only, and a new one is not good for all that the class reads.',
+  ),
   'secret-missing': entry('NOT_FOUND', false, 'The backend has no secret at this path.'),
   'secret-deleted': entry('NOT_FOUND', false, 'The wanted version of the secret was deleted or destroyed.'),
   'key-missing': entry('NOT_FOUND', false, 'The secret exists but does not have the wanted key.'),

@@ -140,6 +140,8 @@ export interface Session<Ref = unknown> {
    */
   readonly read: (refs: readonly Ref[], signal: AbortSignal) => Promise<Secret>[];
   readonly isAuthorityLost: (error: KeymountError) => boolean;
+  /** How many reads it was good for when it was new, and is now, where they are limited. Never shared by pods then. */
+  readonly uses?: { readonly limit: number | undefined; readonly spare: number };
   /** What makes it last with the credentials that were issued through it. Absent: what it reads has no leases. */
   readonly tenure?: Tenure;
   readonly close: () => void;
@@ -149,8 +151,12 @@ export interface Session<Ref = unknown> {
 export interface Tenure {
   /** Can the session itself be renewed? */
   readonly renewable: boolean;
+  /** Its requests are counted, and the last one ends it: it is neither renewed nor asked about. */
+  readonly isLimited?: boolean;
   /** Renews a lease, or without one the session itself. Throws `lease-lost` where the backend does not know it any more. */
   readonly renew: (lease: Lease | undefined, signal: AbortSignal) => Promise<Renewal>;
+  /** Takes back what does not end with the session: `Secret.takeBack` of this backend, of this session or an earlier one like it. */
+  readonly takeBack?: (what: JsonObject, signal: AbortSignal) => Promise<void>;
   /** Ends the session and everything that was issued through it. */
   readonly revoke: (signal: AbortSignal) => Promise<void>;
   /** For `Backend.resume`. Holds the session's token: only to be stored sealed. */
@@ -177,6 +183,8 @@ export interface Secret extends Content {
   readonly warnings?: readonly string[];
   /** End of a certificate that was issued with it, in milliseconds since 1970. */
   readonly notAfter?: number;
+  /** For `Tenure.takeBack`: its pod wants it ended with the pod, and the end of the session does not do that. Before `notAfter`. */
+  readonly takeBack?: JsonObject;
 }
 
 /** A secret with an end. */

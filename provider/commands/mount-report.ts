@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { formatPlace } from '../errors.ts';
 import type { PodEvents } from '../kube/events.ts';
+import { steadyClock } from '../leases/steady-clock.ts';
 import { failureText } from '../mount/failure.ts';
 import type { Status } from '../mount/status.ts';
 import type { MountOutcome } from '../rpc/service.ts';
@@ -11,6 +12,8 @@ import { createRotation } from '../telemetry/rotation.ts';
 /** Tells of every Mount in log and metrics, and counts them for `keymount status`. */
 export interface MountReport {
   readonly add: (outcome: MountOutcome) => void;
+  /** The pod is gone, by proof. */
+  readonly podEnded: (podUid: string) => void;
   readonly mounts: { answered: number; failed: number };
   readonly reads: { -readonly [Origin in keyof Status['reads']]: number };
 }
@@ -19,7 +22,7 @@ export interface MountReport {
 const longestName = 253;
 
 export function createMountReport(log: Log, metrics: Metrics, events: PodEvents | undefined): MountReport {
-  const rotation = createRotation();
+  const rotation = createRotation(steadyClock.now);
   metrics.watchRotation(rotation.failing);
   const mounts = { answered: 0, failed: 0 };
   const reads = { backend: 0, cache: 0, stale: 0 };
@@ -82,6 +85,7 @@ export function createMountReport(log: Log, metrics: Metrics, events: PodEvents 
   return {
     mounts,
     reads,
+    podEnded: rotation.podEnded,
     add(outcome) {
       count(outcome);
       tell(outcome);

@@ -37,9 +37,10 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   const sockets = await prepareSockets({ socketDir, dialects, takeover, unique, clock });
   const { nodeVersion: node } = surroundings;
   const metrics = createMetrics({ dialects, backends: backendKinds, version: runtimeVersion, node });
-  const use = { log, onRequest: metrics.backendRequest, onLease: metrics.lease };
+  const onPodEnded = (podUid: string) => report.podEnded(podUid);
+  const use = { log, onRequest: metrics.backendRequest, onLease: metrics.lease, onPodEnded };
   const parts = await assemble(settings, surroundings, use);
-  const report = createMountReport(log, metrics, parts.events);
+  const report: MountReport = createMountReport(log, metrics, parts.events);
   const inFlight = new Set<Deadline>();
   watchGauges(metrics, parts, inFlight);
   metrics.watchReads(() => report.reads);

@@ -7,11 +7,13 @@ import { sessionKeys } from '../sessions/session-key.ts';
 import type { Held, Sessions, Wish } from '../sessions/sessions.ts';
 import type { Clock } from '../util/clock.ts';
 import { Semaphore } from '../util/semaphore.ts';
+import { Debts } from './debts.ts';
 import { Expected } from './expected.ts';
 import type { Intervals } from './intervals.ts';
 import type { LeaseEvent } from './lease-event.ts';
-import { bornAt, isEnding } from './life.ts';
-import { isDue, isTooShort, lifeOf, type Outlook, outlookOf, type Times, timeLeft } from './outlook.ts';
+import { isEnding } from './life.ts';
+import { Maxima } from './maxima.ts';
+import { isDue, isTooShort, lifeOf, type Outlook, outlookOf, type Times, timeLeft, tokenLife } from './outlook.ts';
 import { type LeaseStore, type Storable, toRecord } from './record.ts';
 import { revocationsAtOnce, revokeTenant } from './revoke.ts';
 import { type Leased, Tenant } from './tenant.ts';
@@ -40,6 +42,7 @@ export class Leases implements Keeper {
   readonly #options: LeasesOptions;
   readonly #tenants = new Map<number, Tenant>();
   readonly #expected = new Expected();
+  readonly #maxima: Maxima;
   /** Those whose pods are gone and that are being revoked. */
   readonly #ending = new Set<Tenant>();
   readonly #revocations = new Semaphore(revocationsAtOnce);
@@ -47,6 +50,7 @@ export class Leases implements Keeper {
 
   constructor(options: LeasesOptions) {
     this.#options = options;
+    this.#maxima = new Maxima(options.clock.now);
   }
 
   list(): Iterable<Tenant> {
@@ -56,12 +60,13 @@ export class Leases implements Keeper {
   recall(held: Held, source: Source, volume: string): { cached: CachedSecret; replace: boolean } | undefined {
     const tenant = this.#tenants.get(held.id);
     const leased = tenant?.leased.get(source.key);
-    const { times } = this;
     if (tenant === undefined || leased === undefined || leased.lost || tenant.lost) return undefined;
+    const { times } = this;
     if (timeLeft(tenant, leased, times) <= 0) return undefined;
     const { intervals, renewalPercent, onTenant } = this.#options;
     onTenant(tenant.podUid);
-    return { cached: leased.cached, replace: isDue(leased, times, intervals.horizon(volume), renewalPercent) };
+    const foreseen = this.#maxima.foresee(source.key, leased);
+    return { cached: leased.cached, replace: isDue(foreseen, times, intervals.horizon(volume), renewalPercent) };
   }
 
   isEnding(held: Held, volume: string): boolean {
@@ -73,7 +78,8 @@ export class Leases implements Keeper {
 
   async isAlive(held: Held, signal: AbortSignal): Promise<boolean> {
     const tenant = this.#tenants.get(held.id);
-    if (tenant === undefined || tenant.lost) return false;
+    // Of one whose requests are counted nothing is spent on the question: a new login tells.
+    if (tenant === undefined || tenant.lost || tenant.tenure.isLimited) return false;
     try {
       await tenant.tenure.renew(undefined, signal);
       return true;
@@ -90,7 +96,7 @@ export class Leases implements Keeper {
   async expect(held: Held, wish: Wish): Promise<void> {
     const { tenure } = held.session;
     if (tenure === undefined || this.#tenants.has(held.id)) return;
-    const unborn = { ...this.#place(held, wish), tenure, replaced: false, leased: new Map() };
+    const unborn = { ...this.#place(held, wish), tenure, replaced: false, leased: new Map(), debts: new Debts() };
     await this.#expected.expect(held, unborn.id, () => this.#save(unborn, wish));
   }
 
@@ -112,10 +118,9 @@ export class Leases implements Keeper {
       this.#tidy(tenant);
     }
     tenant.add(wish.source.key, leased);
-    const { podUid } = tenant;
-    onTenant(podUid);
-    report({ event: 'issued', podUid, what: wish.source.address });
-    this.#warnIfShort(leased, wish, podUid);
+    onTenant(tenant.podUid);
+    report({ event: 'issued', podUid: tenant.podUid, what: wish.source.address });
+    this.#warnIfShort(leased, wish, tenant.podUid);
     await this.#save(tenant, wish);
     return true;
   }
@@ -153,18 +158,15 @@ export class Leases implements Keeper {
 
   get tenantDeps() {
     const { clock, random, renewalPercent } = this.#options;
-    return { clock, random, renewalPercent, onRenewal: this.#onRenewal };
+    return { clock, random, renewalPercent, maxima: this.#maxima, onRenewal: this.#onRenewal };
   }
 
   // What a tenant's record needs besides the tenant.
   readonly #wishes = new WeakMap<object, Pick<Wish, 'source' | 'caller'>>();
 
   #place(held: Held, { connection, source, caller }: Wish) {
-    const { steady, wall } = this.times;
     const { pod: sessionKey, login: loginKey } = sessionKeys(connection, source, caller);
-    const { expires, tenure } = held.session;
-    const left = expires === undefined ? 0 : Math.max(1, (expires - wall) / 1000);
-    const token = bornAt(steady, left, tenure?.renewable === true);
+    const token = tokenLife(held.session, this.times);
     const id = this.#expected.idOf(held) ?? this.#options.newId();
     return { id, sessionKey, loginKey, podUid: caller.identity.podUid, held, token };
   }
@@ -187,8 +189,10 @@ export class Leases implements Keeper {
     const now = this.#options.clock.now();
     for (const tenant of this.#tenants.values()) {
       if (tenant === fresh || this.#ending.has(tenant)) continue;
+      const isOfSame = tenant.podUid === fresh.podUid && tenant.loginKey === fresh.loginKey;
+      if (isOfSame) fresh.debts.takeOver(tenant.debts);
       if (tenant.lost || tenant.token.end <= now) void this.#forget(tenant);
-      else if (tenant.podUid === fresh.podUid && tenant.loginKey === fresh.loginKey && !tenant.replaced) {
+      else if (isOfSame && !tenant.replaced) {
         tenant.retire();
         void this.#save(tenant);
       }
@@ -197,7 +201,7 @@ export class Leases implements Keeper {
 
   #warnIfShort(leased: Leased, { source, caller }: Wish, podUid: string): void {
     const { intervals, report } = this.#options;
-    if (isTooShort(leased, intervals.horizon(caller.volume)))
+    if (isTooShort(this.#maxima.foresee(source.key, leased), intervals.horizon(caller.volume)))
       report({ event: 'too-short', podUid, what: source.address });
   }
 
@@ -205,21 +209,21 @@ export class Leases implements Keeper {
     const { podUid } = tenant;
     if (error === undefined) this.#options.report({ event: 'renewed', podUid, what });
     else this.#options.report({ event: error.code === 'lease-lost' ? 'lost' : 'renewal-failed', podUid, what, error });
-    if (tenant.lost) void this.#forget(tenant);
+    // The next token takes its debts over.
+    if (tenant.lost && tenant.debts.size === 0) void this.#forget(tenant);
     else void this.#save(tenant);
   };
 
   async #end(tenant: Tenant): Promise<void> {
     if (this.#ending.has(tenant)) return;
-    const { clock, random, report, sessions } = this.#options;
+    const { clock, wall, random, report, sessions } = this.#options;
     const { podUid } = tenant;
     this.#ending.add(tenant);
     tenant.stop();
     sessions.drop(tenant.sessionKey, tenant.held);
     const onFailed = (error: KeymountError) => report({ event: 'revocation-failed', podUid, error });
-    const turns = this.#revocations;
-    const stop = this.#closed.signal;
-    const outcome = tenant.lost ? 'ended' : await revokeTenant(tenant, { clock, random, turns, onFailed, stop });
+    const deps = { clock, wall, random, turns: this.#revocations, onFailed, stop: this.#closed.signal };
+    const outcome = await revokeTenant(tenant, deps);
     this.#ending.delete(tenant);
     // The record stays: the next process goes on with it.
     if (outcome === 'stopped') return;

@@ -27,7 +27,8 @@ export function renewed(life: Life, now: number, duration: number, renewable: bo
 
 /**
  * When to renew: at `percent` of what is left, and up to a tenth of it later so that not all pods renew at once, but never in the
- * last twentieth. Undefined: never.
+ * last twentieth. What is short is renewed earlier, though not in its first third: if the renewal is cut short, the driver must
+ * ask once more before the end. Undefined: never.
  */
 export function renewalTime(
   { end, renewable }: Life,
@@ -36,7 +37,8 @@ export function renewalTime(
   random: () => number,
 ): number | undefined {
   if (!renewable || end === Number.POSITIVE_INFINITY) return undefined;
-  return now + (end - now) * Math.min(latestRenewal, percent / 100 + random() / 10);
+  const inTime = Math.max(1 / 3, 1 - roundWithMargin / (end - now));
+  return now + (end - now) * Math.min(latestRenewal, inTime, percent / 100 + random() / 10);
 }
 
 const latestRenewal = 0.95;
@@ -52,8 +54,9 @@ export function isOverdue({ issuedAt, end, duration, renewable }: Life, now: num
   return end - now < late;
 }
 
-/** Milliseconds from one question of the driver to the next. */
+/** Milliseconds from one question of the driver to the next; up to 83 s were seen. */
 const oneRound = 75_000;
+const roundWithMargin = oneRound * 1.2;
 
 /**
  * Must it be replaced at this Mount, because it would not live until the app has the file of a later one? `horizon` is how long

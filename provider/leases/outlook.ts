@@ -1,3 +1,4 @@
+import type { Session } from '../backends/backend.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
 import { bornAt, isEnding, isOldCertificate, isOverdue, type Life } from './life.ts';
 import type { Leased, Tenant } from './tenant.ts';
@@ -15,6 +16,12 @@ export interface Times {
 export function lifeOf({ secret: { lease }, readAt }: CachedSecret, { steady, wall }: Times): Life {
   const born = steady - Math.max(0, wall - readAt);
   return bornAt(born, lease?.duration ?? 0, lease?.renewable ?? false);
+}
+
+/** The life of the token of a new session. */
+export function tokenLife({ expires, tenure }: Session, { steady, wall }: Times): Life {
+  const left = expires === undefined ? 0 : Math.max(1, (expires - wall) / 1000);
+  return bornAt(steady, left, tenure?.renewable === true);
 }
 
 /** The life of a certificate, by the machine's clock. */

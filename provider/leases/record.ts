@@ -2,6 +2,7 @@ import type { Identity, Secret } from '../backends/backend.ts';
 import type { Access, Source } from '../plan/plan.ts';
 import type { Wish } from '../sessions/sessions.ts';
 import { isJsonObject, type JsonObject, type JsonValue, ownKey, rawNumber } from '../util/json.ts';
+import type { Debt } from './debts.ts';
 import type { Life } from './life.ts';
 import type { Times } from './outlook.ts';
 import type { Tenant } from './tenant.ts';
@@ -32,10 +33,14 @@ export interface StoredTenant {
     readonly life: Life;
     readonly readAt: number;
   }[];
+  readonly debts: readonly Debt[];
 }
 
 /** What of a tenant is stored. */
-export type Storable = Pick<Tenant, 'id' | 'sessionKey' | 'loginKey' | 'replaced' | 'tenure' | 'token' | 'leased'>;
+export type Storable = Pick<
+  Tenant,
+  'id' | 'sessionKey' | 'loginKey' | 'replaced' | 'tenure' | 'token' | 'leased' | 'debts'
+>;
 
 /** The steady clock is of one process; on disk all times are of the machine's. */
 export function toRecord(
@@ -62,6 +67,7 @@ export function toRecord(
         readAt: rawNumber(String(cached.readAt)),
         secret: fromSecret(cached.secret),
       })),
+    debts: [...tenant.debts].map(({ what, end }) => ({ what, end: number(end) })),
   };
 }
 
@@ -89,6 +95,7 @@ export function fromRecord(record: JsonValue, { steady, wall }: Times): StoredTe
   ) {
     return undefined;
   }
+  const debts = ownKey(record, 'debts');
   return {
     id,
     sessionKey,
@@ -106,6 +113,11 @@ export function fromRecord(record: JsonValue, { steady, wall }: Times): StoredTe
       readAt: toNumber(ownKey(entry, 'readAt')),
       secret: toSecret(ownKey(entry, 'secret')),
     })),
+    // Records of 0.1 have none.
+    debts: (Array.isArray(debts) ? debts : []).filter(isJsonObject).flatMap((debt) => {
+      const what = ownKey(debt, 'what');
+      return isJsonObject(what) ? [{ what, end: toNumber(ownKey(debt, 'end')) }] : [];
+    }),
   };
 }
 

@@ -56,7 +56,7 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
   });
   const { id, sessionKey, loginKey, identity, token } = stored;
   const place = { id, sessionKey, loginKey, podUid: identity.podUid, held };
-  const tenant = new Tenant(place, session.tenure, token, leased, leases.tenantDeps);
+  const tenant = new Tenant(place, session.tenure, token, leased, leases.tenantDeps, stored.debts);
   if (stored.replaced) tenant.retire();
   const caller = { identity, tokens: new Map(), volume: '', publishSecrets: new Map() };
   leases.adopt(tenant, { source, caller });

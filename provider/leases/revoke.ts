@@ -1,4 +1,4 @@
-import { type KeymountError, toKeymountError } from '../errors.ts';
+import { KeymountError, toKeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Semaphore } from '../util/semaphore.ts';
 import type { Tenant } from './tenant.ts';
@@ -20,9 +20,13 @@ const pace = 400;
 /** Milliseconds for one try. */
 const timeout = 20_000;
 
+const tooLate = 'the token ended before the pod, so its certificates cannot be revoked';
+
 export interface RevokeDeps {
   readonly clock: Clock;
   readonly random: () => number;
+  /** The machine's clock, by which what is taken back ends. */
+  readonly wall: () => number;
   /** For each try. */
   readonly turns: Semaphore;
   /** A round of tries failed; the next one begins in ten minutes. */
@@ -38,8 +42,12 @@ export interface RevokeDeps {
 export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<'revoked' | 'ended' | 'stopped'> {
   const { clock, random, onFailed, stop } = deps;
   for (let tried = 1; !stop.aborted; tried++) {
-    if (tenant.token.end <= clock.now()) return 'ended';
-    const error = await tryRevoke(tenant, deps);
+    if (tenant.lost || tenant.token.end <= clock.now()) {
+      tenant.debts.tidy(deps.wall());
+      if (tenant.debts.size > 0) onFailed(new KeymountError('lease-lost', tooLate));
+      return 'ended';
+    }
+    const error = (await settleDebts(tenant, tried % tries === 0, deps)) ?? (await tryRevoke(tenant, deps));
     if (error === undefined) return 'revoked';
     if (stop.aborted) break;
     const isRoundOver = !error.retryable || tried % tries === 0;
@@ -49,6 +57,35 @@ export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<'r
     await clock.sleep(Math.min(pause * (0.5 + random()), left), stop).catch(() => {});
   }
   return 'stopped';
+}
+
+/**
+ * First what does not end with the token, for only the token can take it back. The error of what may go better at the next try;
+ * what was refused, or failed for a whole round, is told and given up: the token must not wait for it.
+ */
+async function settleDebts(
+  { debts, tenure }: Tenant,
+  isLast: boolean,
+  { wall, turns, onFailed, stop }: RevokeDeps,
+): Promise<KeymountError | undefined> {
+  debts.tidy(wall());
+  for (const debt of debts) {
+    try {
+      const limit = AbortSignal.any([AbortSignal.timeout(timeout), stop]);
+      await turns.run(async () => await tenure.takeBack?.(debt.what, limit), stop);
+    } catch (thrown) {
+      const error = toKeymountError(thrown);
+      if (stop.aborted || (isRetryable(error) && !isLast)) return error;
+      onFailed(error);
+    }
+    debts.settle(debt);
+  }
+  return undefined;
+}
+
+/** A token that is gone does not come back. */
+function isRetryable({ code, retryable }: KeymountError): boolean {
+  return retryable && code !== 'lease-lost';
 }
 
 async function tryRevoke(tenant: Tenant, { clock, turns, stop }: RevokeDeps): Promise<KeymountError | undefined> {

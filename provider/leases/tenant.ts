@@ -3,7 +3,9 @@ import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
 import type { Held } from '../sessions/sessions.ts';
 import type { Clock } from '../util/clock.ts';
+import { type Debt, Debts } from './debts.ts';
 import { type Life, renewalTime, renewed } from './life.ts';
+import type { Maxima } from './maxima.ts';
 
 /** A credential of a pod in keeping. */
 export interface Leased {
@@ -20,6 +22,7 @@ export interface TenantDeps {
   readonly random: () => number;
   /** Percent of what is left, after which it is renewed. */
   readonly renewalPercent: number;
+  readonly maxima: Maxima;
   /** A renewal ended: the lives have changed. `error`: it failed. */
   readonly onRenewal: (tenant: Tenant, what: 'token' | 'lease', error: KeymountError | undefined) => void;
 }
@@ -39,6 +42,8 @@ export class Tenant {
   readonly podUid: string;
   readonly held: Held;
   readonly leased: Map<string, Leased>;
+  /** What is to be taken back when the pod ends, earlier credentials as well. */
+  readonly debts: Debts;
   token: Life;
   /** The backend does not know the token any more, and so none of its leases. */
   lost = false;
@@ -56,6 +61,7 @@ export class Tenant {
     token: Life,
     leased: Iterable<[string, Leased]>,
     deps: TenantDeps,
+    debts: Iterable<Debt> = [],
   ) {
     this.id = place.id;
     this.sessionKey = place.sessionKey;
@@ -64,6 +70,7 @@ export class Tenant {
     this.held = place.held;
     this.token = token;
     this.leased = new Map(leased);
+    this.debts = new Debts(debts);
     this.#tenure = tenure;
     this.#deps = deps;
     this.#plan(undefined, token);
@@ -77,6 +84,7 @@ export class Tenant {
 
   add(key: string, leased: Leased): void {
     this.leased.set(key, leased);
+    this.debts.add(leased.cached.secret);
     this.#plan(key, leased.life);
     this.#wake.abort(null);
   }
@@ -135,6 +143,7 @@ export class Tenant {
       const life = renewed(leased?.life ?? this.token, started, duration, renewable);
       if (leased === undefined) this.token = life;
       else leased.life = life;
+      if (key !== undefined) this.#deps.maxima.renewed(key, life);
       this.#plan(key, life);
       this.#deps.onRenewal(this, what, undefined);
     } catch (thrown) {

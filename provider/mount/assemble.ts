@@ -54,12 +54,14 @@ export interface AssemblyUse {
   readonly onRequest?: BackendDeps['onRequest'];
   /** Told what happens to credentials in keeping. Absent: nothing is kept, and what is issued ends with the assembly. */
   readonly onLease?: (event: LeaseEvent) => void;
+  /** Told of pods with something in keeping that are gone, by proof. */
+  readonly onPodEnded?: (podUid: string) => void;
 }
 
 /** Throws `settings-invalid`. */
 export async function assemble(settings: Settings, surroundings: Surroundings, use: AssemblyUse): Promise<Assembly> {
   const clock = systemClock;
-  const { log, onRequest = () => {}, onLease } = use;
+  const { log, onRequest = () => {}, onLease, onPodEnded } = use;
   const connections = await Connections.open(settings);
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
   const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
@@ -78,7 +80,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
   const keeping =
     onLease === undefined
       ? undefined
-      : await createKeeping({ settings, api, connections, sessions, secrets, backendDeps, log, onLease });
+      : await createKeeping({ settings, api, connections, sessions, secrets, backendDeps, log, onLease, onPodEnded });
   const keys = createKeys(settings, api, log);
   const contentOf = contentReader();
   return {

@@ -34,6 +34,8 @@ export interface KeepingDeps {
   readonly backendDeps: BackendDeps;
   readonly log: Log;
   readonly onLease: (event: LeaseEvent) => void;
+  /** A pod with something in keeping is gone. */
+  readonly onPodEnded?: ((podUid: string) => void) | undefined;
 }
 
 export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
@@ -45,7 +47,10 @@ export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
     randomBytes,
     report: ({ event, file, reason }) => log.warn({ event: `lease-state-${event}`, file, reason }),
   });
-  const podEnds = createEnds(deps, (podUid) => void leases.endPod(podUid));
+  const podEnds = createEnds(deps, (podUid) => {
+    void leases.endPod(podUid);
+    deps.onPodEnded?.(podUid);
+  });
   const leases: Leases = new Leases({
     clock,
     wall: systemClock.now,

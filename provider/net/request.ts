@@ -133,7 +133,7 @@ function watch(
   const first = Math.min(connectTimeout, timeout);
   let cancel = after(clock, first, () => {
     if (!connected)
-      settle(() => unreachableFailure(peer, `no connection to ${peer.endpoint} within ${seconds(first)}`));
+      settle(() => unreachableFailure(peer, `no connection to ${peer.endpoint} within ${seconds(first)}`, true));
     else
       cancel = after(clock, timeout - first, () =>
         settle(() => unreachableFailure(peer, `no whole answer from ${peer.endpoint} within ${seconds(timeout)}`)),

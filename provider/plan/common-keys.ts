@@ -2,6 +2,7 @@ import type { Encoding } from '../render/encoding.ts';
 import { jmesPathProblem } from '../render/jmespath.ts';
 import { durationForm, parseDuration } from '../util/duration.ts';
 import type { Fields } from './fields.ts';
+import { issuingMount } from './issuing-path.ts';
 import type { Parameters } from './parameters.ts';
 import type { Source } from './plan.ts';
 import type { Problems } from './problems.ts';
@@ -57,6 +58,20 @@ export function readMode(fields: Fields): number | undefined {
     return undefined;
   }
   return mode;
+}
+
+/** `revokeCertificate: true`, where a certificate is issued: in the formats of Vault, OpenBao and keymount. */
+export function readRevokeCertificate(
+  fields: Fields,
+  address: string,
+  request: Source['request'],
+): Pick<Source, 'revokeCertificate'> {
+  if (!fields.boolean('revokeCertificate')) return {};
+  if (issuingMount(address) === undefined)
+    fields.error('revokeCertificate', 'needs a path that issues a certificate, for example pki/issue/web');
+  else if (request?.method !== 'PUT' && request?.method !== 'POST')
+    fields.error('revokeCertificate', 'needs the method PUT, with which certificates are issued');
+  return { revokeCertificate: true };
 }
 
 /** Parameters that set it for all objects of a class. */

@@ -34,6 +34,8 @@ export interface Source {
   readonly address: string;
   /** A pinned version, in the backend's own spelling. */
   readonly version?: string;
+  /** What its class takes it for, where the connection decides that: `secretsmanager` or `ssm`. The address does not say it. */
+  readonly type?: string;
   /** A request other than a plain read: what Vault calls a write, as `pki/issue/web` needs. */
   readonly request?: { readonly method: string; readonly args?: JsonValue };
   /** Milliseconds for which it is served from memory, or `once`: as long as its session lives. Absent: the admin's default. */
@@ -42,7 +44,9 @@ export interface Source {
   readonly atMostDefault?: boolean;
   /** Milliseconds for which an outdated value is better than none while the backend is away. Absent: none. */
   readonly staleOnError?: number;
-  /** Equal for reads that are the same: everything above but the freshness. */
+  /** The certificate that it issues is revoked when the pod ends. Absent: it is not. */
+  readonly revokeCertificate?: true;
+  /** Equal for reads that are the same: everything above but the freshness and what happens at the end. */
   readonly key: string;
   /** Equal for sources of one access. */
   readonly accessKey: string;

@@ -11,7 +11,8 @@ export class Sources {
   /** The index of the source in `list`. */
   add(source: NewSource): number {
     const accessKey = JSON.stringify(source.access);
-    const key = JSON.stringify([accessKey, source.address, source.version, source.request]);
+    const typed = source.type === undefined ? [] : [source.type];
+    const key = JSON.stringify([accessKey, source.address, source.version, source.request, ...typed]);
     const index = this.#byKey.get(key);
     const known = index === undefined ? undefined : this.list[index];
     if (index !== undefined && known !== undefined) {
@@ -35,6 +36,7 @@ function strictest(known: Source, other: NewSource): Source {
   return {
     ...rest,
     ...(refresh === undefined ? {} : { refresh }),
+    ...(known.revokeCertificate || other.revokeCertificate ? { revokeCertificate: true as const } : {}),
     ...(silent || atMostDefault ? { atMostDefault: true } : {}),
     ...(shortestStale === undefined ? {} : { staleOnError: shortestStale }),
   };

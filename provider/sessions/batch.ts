@@ -1,3 +1,5 @@
+import type { Secret, Session } from '../backends/backend.ts';
+
 /**
  * Reads that are started together, as one call of a session, though each has its own waiters. Each member gives up on its own; the
  * call is aborted when all have.
@@ -34,5 +36,23 @@ export class Batch<Key, Result> {
       const result = results[index];
       resolve(result ?? Promise.reject(new Error('a backend left a read without an answer')));
     });
+  }
+}
+
+/** The batches of one Mount, one for each session. */
+export class Batches {
+  readonly #batches = new Map<Session, Batch<unknown, Secret>>();
+
+  of(session: Session): Batch<unknown, Secret> {
+    let batch = this.#batches.get(session);
+    if (batch === undefined) {
+      batch = new Batch((refs, together) => session.read(refs, together));
+      this.#batches.set(session, batch);
+    }
+    return batch;
+  }
+
+  start(): void {
+    for (const batch of this.#batches.values()) batch.start();
   }
 }

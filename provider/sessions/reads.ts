@@ -1,19 +1,20 @@
 import type { Secret } from '../backends/backend.ts';
 import { type KeymountError, toKeymountError } from '../errors.ts';
-import { abortedError } from '../net/aborted.ts';
 import type { Source } from '../plan/plan.ts';
 import type { Clock } from '../util/clock.ts';
 import { Flights } from '../util/flight.ts';
-import { Batch } from './batch.ts';
+import { type Batch, Batches } from './batch.ts';
 import type { Caller } from './caller.ts';
 import { type Connection, type Connections, checkAllowed } from './connections.ts';
-import { rememberDenied } from './denied.ts';
+import { isRefusal, rememberDenied } from './denied.ts';
 import { Expecting } from './expecting.ts';
+import { failureOf } from './failure.ts';
 import { isFresh, mayServeStale } from './freshness.ts';
 import { type Keeper, needsKeeping } from './keeper.ts';
 import { remembered } from './remembered.ts';
 import type { CachedSecret, Secrets } from './secrets.ts';
 import type { Held, Sessions } from './sessions.ts';
+import { withUses } from './uses.ts';
 
 /** What became of one read. `ofSession`: there was no session, so every read of this access fails alike. */
 export type ReadOutcome =
@@ -68,11 +69,19 @@ export class Reads {
     try {
       connection = await this.#options.connections.resolve(first.access.connection);
       checkAllowed(connection, caller.identity, sources);
-      const held = await this.#options.sessions.get({ connection, source: first, caller }, signal);
+      const wish = { connection, source: first, caller };
+      const held = await this.#options.sessions.get(wish, signal);
       const interval = connection.backend.refreshInterval ?? this.#options.refreshInterval;
       return (
         remembered(this.#options, held.held, caller.volume, sources, interval) ??
-        (await this.#readThrough(connection, caller, sources, held, interval, signal))
+        (await this.#readThrough(
+          connection,
+          caller,
+          sources,
+          await withUses(this.#options, held, wish, sources, interval, signal),
+          interval,
+          signal,
+        ))
       );
     } catch (thrown) {
       const error = failureOf(thrown, signal, connection);
@@ -108,17 +117,17 @@ export class Reads {
         }
       }),
     );
-    const batches = new Map<Held, Batch<unknown, Secret>>();
+    const batches = new Batches();
     const outcomes = places.map(async (placed): Promise<ReadOutcome> => {
       if (!('held' in placed)) return placed;
       try {
-        const { secret, number, from } = await this.#read(placed, batchOf(batches, placed.held), signal);
+        const { secret, number, from } = await this.#read(placed, batches.of(placed.held.session), signal);
         return { secret, number, address: placed.source.address, from };
       } catch (thrown) {
         return failed(thrown);
       }
     });
-    for (const batch of batches.values()) batch.start();
+    batches.start();
     return await Promise.all(outcomes).finally(() => expecting.settle());
   }
 
@@ -158,7 +167,12 @@ export class Reads {
       const error = toKeymountError(thrown);
       // It is to be replaced but still good, and its backend cannot do it now: the next Mount tries again.
       if (kept !== undefined && error.retryable) return { ...kept.cached, from: 'stale' };
-      return this.#stale(placed, error) ?? (await this.#again(placed, error, signal));
+      const stale = this.#stale(placed, error);
+      if (stale !== undefined) return stale;
+      return await this.#again(placed, error, signal).catch((failed: unknown) => {
+        if (kept !== undefined && toKeymountError(failed).retryable) return { ...kept.cached, from: 'stale' as const };
+        throw failed;
+      });
     }
   }
 
@@ -201,7 +215,7 @@ export class Reads {
         return isKept ? cached : secrets.put(held, source.key, secret, startedAt);
       } catch (thrown) {
         // Refused or gone: what was read before must not be served any more.
-        if (refusals.has(toKeymountError(thrown).code)) secrets.purge(held, source.key);
+        if (isRefusal(toKeymountError(thrown))) secrets.purge(held, source.key);
         throw thrown;
       }
     });
@@ -231,20 +245,3 @@ export class Reads {
     return await this.#read({ ...placed, held: renewed, fresh: true }, undefined, signal);
   }
 }
-
-function batchOf(batches: Map<Held, Batch<unknown, Secret>>, held: Held): Batch<unknown, Secret> {
-  let batch = batches.get(held);
-  if (batch === undefined) {
-    batch = new Batch((refs, together) => held.session.read(refs, together));
-    batches.set(held, batch);
-  }
-  return batch;
-}
-
-/** Whoever gives up leaves a shared call at once, with a reason that does not say for whom it waited. */
-function failureOf(thrown: unknown, signal: AbortSignal, connection: Connection | undefined): KeymountError {
-  if (thrown !== signal.reason || connection === undefined) return toKeymountError(thrown);
-  return abortedError(signal, connection.title);
-}
-
-const refusals: ReadonlySet<string> = new Set(['secret-denied', 'secret-missing', 'secret-deleted', 'login-denied']);

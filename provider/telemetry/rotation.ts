@@ -14,6 +14,8 @@ export interface Volume {
 export interface Rotation {
   /** The volume was mounted or refused. Says whether it is a refresh that failed. */
   readonly note: (volume: Volume, ok: boolean) => { readonly rotationFailed: boolean };
+  /** The pod is gone, by proof. */
+  readonly podEnded: (podUid: string) => void;
   /** Volumes that failed last time, by namespace and class. */
   readonly failing: () => Iterable<{ readonly namespace: string; readonly class: string; readonly volumes: number }>;
 }
@@ -21,22 +23,38 @@ export interface Rotation {
 /** kubelet runs some hundred pods on a node, each with a volume or a few; the ones not seen for longest are forgotten. */
 const mostVolumes = 2_000;
 
-export function createRotation(): Rotation {
-  const mounted = new LRUCache<string, { volume: Volume; failing: boolean }>({ max: mostVolumes });
+/**
+ * Milliseconds after which a volume that failed and was not asked for again counts no more: not every end of a pod is told here, and
+ * kubelet asks for one that fails after two minutes at the latest.
+ */
+const failingFor = 900_000;
+
+interface Seen {
+  readonly volume: Volume;
+  failing: boolean;
+  at: number;
+}
+
+/** `now` in milliseconds, evenly. */
+export function createRotation(now: () => number): Rotation {
+  const mounted = new LRUCache<string, Seen>({ max: mostVolumes });
   return {
     note(volume, ok) {
       const key = JSON.stringify([volume.podUid, volume.namespace, volume.class]);
       const known = mounted.get(key);
-      if (ok) mounted.set(key, { volume, failing: false });
-      else if (known !== undefined) known.failing = true;
+      if (ok) mounted.set(key, { volume, failing: false, at: now() });
+      else if (known !== undefined) Object.assign(known, { failing: true, at: now() });
       return { rotationFailed: !ok && known !== undefined };
+    },
+    podEnded(podUid) {
+      for (const [key, { volume }] of mounted.entries()) if (volume.podUid === podUid) mounted.delete(key);
     },
     *failing() {
       const counts = new Map<string, { namespace: string; class: string; volumes: number }>();
-      for (const { volume, failing } of mounted.values()) {
+      for (const { volume, failing, at } of mounted.values()) {
         const key = JSON.stringify([volume.namespace, volume.class]);
         const count = counts.get(key) ?? { namespace: volume.namespace, class: volume.class, volumes: 0 };
-        if (failing) count.volumes++;
+        if (failing && now() - at < failingFor) count.volumes++;
         counts.set(key, count);
       }
       yield* counts.values();

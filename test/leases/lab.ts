@@ -49,6 +49,7 @@ const policy = `
 path "database/creds/*" { capabilities = ["read"] }
 path "database/static-creds/*" { capabilities = ["read"] }
 path "pki/issue/*" { capabilities = ["create", "update"] }
+path "pki/revoke" { capabilities = ["update"] }
 path "secret/data/shop/*" { capabilities = ["read"] }
 `;
 

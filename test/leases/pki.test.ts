@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import type { Keymount } from '../e2e/keymount.ts';
+import { until } from '../e2e/until.ts';
+import { jwtRole } from '../lab/openbao-auth.ts';
 import { requiresPostgres } from '../lab/postgres.ts';
 import { requires } from '../lab/tools.ts';
 import { enablePki, type LeaseLab, type Mounted, startLeaseLab } from './lab.ts';
@@ -71,4 +73,60 @@ describe('certificates', { skip, concurrency: true }, () => {
       });
     });
   }
+
+  describe('after the end of their pod', { concurrency: true }, () => {
+    const serialOf = (mounted: Mounted) =>
+      (certificateOf(mounted).serialNumber.match(/../g) ?? []).join(':').toLowerCase();
+    /** 0: it was not revoked. */
+    const revokedAt = async (serial: string) =>
+      ((await lab.bao.request('GET', `pki/cert/${serial}`)).body as { data: { revocation_time: number } }).data
+        .revocation_time;
+    const revoking = (role: string, ttl = '1h') =>
+      certificateObjects(role, ttl).map((object) => ({ ...object, revokeCertificate: true }));
+
+    it('are revoked where the class says so, and only there', async () => {
+      const [one, other] = [lab.pod(), lab.pod()];
+      const revoked = serialOf(await lab.mount(keymount, one, revoking('web')));
+      const left = serialOf(await lab.mount(keymount, other, certificateObjects('web', '1h')));
+      assert.equal(await revokedAt(revoked), 0);
+      for (const pod of [one, other]) lab.kube.podFeed.remove(pod);
+      await until(async () => (await revokedAt(revoked)) > 0);
+      const told = () => keymount.log().filter((line) => line['event'] === 'lease-revoked');
+      await until(() => [one, other].every(({ uid }) => told().some(({ podUid }) => podUid === uid)));
+      assert.equal(await revokedAt(left), 0);
+    });
+
+    it('are revoked with those that they replaced, by another process', async () => {
+      const mine = await lab.keymount({ env: { KEYMOUNT_RENEWAL_PERCENT: '10' } });
+      const pod = lab.pod();
+      const serials = new Set<string>();
+      await until(async () => {
+        serials.add(serialOf(await lab.mount(mine, pod, revoking('web', '20s'))));
+        return serials.size === 2;
+      }, 12_000);
+      mine.child.signal('SIGKILL');
+      await mine.child.ended;
+      lab.kube.podFeed.remove(pod);
+      const { socketFolder, stateFolder } = mine;
+      const next = await lab.keymount({ socketFolder, stateFolder });
+      for (const serial of serials) await until(async () => (await revokedAt(serial)) > 0);
+      await next.stop();
+    });
+
+    it('that may not be revoked do not keep the token from its end, and the log names the path', async () => {
+      await lab.bao.policy('issue', 'path "pki/issue/*" { capabilities = ["update"] }');
+      await jwtRole(lab.bao, { name: 'issuer', policies: ['issue'] });
+      const pod = lab.pod();
+      const serial = serialOf(await lab.mount(keymount, pod, revoking('web'), { roleName: 'issuer' }));
+      lab.kube.podFeed.remove(pod);
+      const told = (event: string) =>
+        keymount.log().filter((line) => line['event'] === `lease-${event}` && line['podUid'] === pod.uid);
+      await until(() => told('revoked').length === 1);
+      assert.match(
+        JSON.stringify(told('revocation-failed')),
+        /revoking a certificate at pki\/revoke was refused.*role \\?"issuer\\?" needs: path \\?"pki\/revoke\\?" \{ capabilities = \[\\?"update\\?"\] \}"/,
+      );
+      assert.equal(await revokedAt(serial), 0);
+    });
+  });
 });

@@ -126,13 +126,6 @@ describe('credentials through tokens of all kinds', { skip, concurrency: 4 }, ()
     },
   );
 
-  scene('of a token with few uses are lost to the first renewal, and made anew at the next Mount', async (scene) => {
-    await jwtRole(lab.bao, { name: 'few', policies: ['app'], ttl: '4s', more: { token_num_uses: 2 } });
-    const first = await scene.mount('long', { roleName: 'few' });
-    await until(async () => !(await works(first)), 6 * second);
-    await until(async () => await works(await scene.mount('long', { roleName: 'few' })));
-  });
-
   scene('are made anew, with a new login, after OpenBao forgot the token', async (scene) => {
     await jwtRole(lab.bao, { name: 'app4', policies: ['app'], ttl: '4s', more: { token_max_ttl: '1h' } });
     const parameters = { roleName: 'app4' };

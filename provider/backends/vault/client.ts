@@ -1,6 +1,6 @@
 import type { Reply } from '../../net/request.ts';
 import type { JsonValue } from '../../util/json.ts';
-import type { Transport } from './transport.ts';
+import type { Transport, Tries } from './transport.ts';
 
 /** node-vault on our transport, for one connection. */
 export interface VaultClient {
@@ -16,6 +16,8 @@ export interface VaultCall {
   readonly args?: JsonValue | undefined;
   /** Absent for logins. */
   readonly token?: string;
+  /** Counts its tries. */
+  readonly tries?: Tries;
 }
 
 /** node-vault is loaded at the first use: it costs a quarter of a second. */
@@ -32,13 +34,14 @@ export async function createVaultClient(transport: Transport, namespace: string 
   // Its own reading of a reply keeps one error of several and takes 202 for a failure.
   client.handleVaultResponse = (reply: unknown) => Promise.resolve(reply);
   return {
-    async send({ method, target, args, token }, signal) {
+    async send({ method, target, args, token, tries }, signal) {
       return (await client.request({
         method,
         path: `/${target}`,
         signal,
         ...(args === undefined ? {} : { json: args }),
         ...(token === undefined ? {} : { headers: { 'X-Vault-Token': token } }),
+        ...(tries === undefined ? {} : { tries }),
       })) as Reply;
     },
   };

@@ -24,12 +24,12 @@ export interface ReadQuestion extends Question {
   readonly version?: string | undefined;
 }
 
-/** Why a read did not answer 200, as a catalogue error. */
-export function explainRead(reply: Reply, question: ReadQuestion): KeymountError {
-  const { path, method, namespace, role, secrets } = question;
+/** Why a read did not answer 200, as a catalogue error. `uses`: those of the new token, if they are limited. */
+export function explainRead(reply: Reply, question: ReadQuestion, uses?: number): KeymountError {
+  const { namespace, secrets, method } = question;
   const reason = reasonOf(reply, secrets);
-  const verb = method === 'GET' ? 'reading' : method === 'LIST' ? 'listing' : 'writing to';
-  const doing = `${verb} ${path}${role === undefined ? '' : ` as role "${role}"`}`;
+  const doing = doingOf(question);
+  if (uses !== undefined && /token had one use left/i.test(reason)) return explainUsedUp(question, uses, reason);
   switch (reply.status) {
     case 401:
     case 403:
@@ -50,6 +50,19 @@ export function explainRead(reply: Reply, question: ReadQuestion): KeymountError
         })
       );
   }
+}
+
+/** The token has no use left for this read. `uses`: those of a new one. */
+export function explainUsedUp(question: ReadQuestion, uses = 0, reason?: string): KeymountError {
+  return new KeymountError('token-used-up', `${doingOf(question)} takes one more use of the token than it has left`, {
+    reason,
+    hint: `the role has token_num_uses: ${uses}, set token_num_uses: 0 or more than all that the class reads`,
+  });
+}
+
+function doingOf({ path, method, role }: ReadQuestion): string {
+  const verb = method === 'GET' ? 'reading' : method === 'LIST' ? 'listing' : 'writing to';
+  return `${verb} ${path}${role === undefined ? '' : ` as role "${role}"`}`;
 }
 
 /** What fails in the same way for logins and reads: throttled, sealed, not working. Undefined for anything else. */

@@ -8,6 +8,7 @@ import type { VaultClient } from './client.ts';
 import type { VaultAuth, VaultConnection } from './connection.ts';
 import { explainLogin, type LoginQuestion, loginFailed } from './explain-login.ts';
 import { jsonObjectOf } from './reply.ts';
+import { Uses } from './uses.ts';
 
 /** A Vault token, and until when it is good: milliseconds of the clock, undefined for ever. */
 export interface Authority {
@@ -19,6 +20,7 @@ export interface Authority {
   readonly serviceAccountUid: string | undefined;
   /** Can the token be renewed? Undefined: it is not the pod's own, and nobody but its owner renews or ends it. */
   readonly renewable: boolean | undefined;
+  readonly uses: Uses;
 }
 
 /** Milliseconds after which the token file is read again. */
@@ -42,6 +44,7 @@ export async function logIn(
       role: undefined,
       serviceAccountUid: undefined,
       renewable: undefined,
+      uses: new Uses(),
     };
   }
   const attempt = await prepare(auth, login, client, signal);
@@ -60,7 +63,7 @@ export async function logIn(
     signal,
   );
   // 204 refuses nothing, and gives no token.
-  if (reply.status !== 200 && reply.status !== 204) throw explainLogin(reply, question);
+  if (reply.status < 200 || reply.status > 299) throw explainLogin(reply, question);
   const { ttl, ...granted } = tokenOf(reply, question);
   return { ...granted, expires: ttl === 0 ? undefined : started + ttl * 1000, role: attempt.role };
 }
@@ -125,7 +128,7 @@ async function withAppRole(mount: string, login: Login, client: VaultClient, sig
 function tokenOf(
   { body }: Reply,
   question: LoginQuestion,
-): Pick<Authority, 'token' | 'serviceAccountUid' | 'renewable'> & { ttl: number } {
+): Pick<Authority, 'token' | 'serviceAccountUid' | 'renewable' | 'uses'> & { ttl: number } {
   const auth = ownKey(jsonObjectOf(body) ?? {}, 'auth');
   if (!isJsonObject(auth)) {
     throw loginFailed(question, 'the answer has no auth part', 'the address may be that of something else than Vault');
@@ -144,6 +147,7 @@ function tokenOf(
     ttl: Math.max(0, toInteger(ownKey(auth, 'lease_duration')) ?? 0),
     serviceAccountUid: typeof uid === 'string' && uid !== '' ? uid : undefined,
     renewable: ownKey(auth, 'renewable') === true,
+    uses: new Uses(toInteger(ownKey(auth, 'num_uses'))),
   };
 }
 

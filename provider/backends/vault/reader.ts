@@ -1,19 +1,22 @@
 import { KeymountError } from '../../errors.ts';
 import type { Reply } from '../../net/request.ts';
 import type { Clock } from '../../util/clock.ts';
+import { ownKey } from '../../util/json.ts';
 import type { Secret } from '../backend.ts';
 import type { VaultCall, VaultClient } from './client.ts';
 import type { VaultConnection } from './connection.ts';
-import { explainRead } from './explain.ts';
+import { explainRead, explainUsedUp, type ReadQuestion } from './explain.ts';
 import { hintPath } from './hint.ts';
 import type { Authority } from './login.ts';
 import type { Found, Mount, Mounts } from './mounts.ts';
 import { type CliRef, encodePath, shownPath, type VaultRef } from './ref.ts';
 import { type Engine, replyToSecret } from './reply.ts';
+import type { Uses } from './uses.ts';
 
 /** A call that is ready to be sent, and how to read its reply. */
 interface Read extends VaultCall {
   readonly engine: Engine;
+  readonly revokeAt?: string;
 }
 
 /** What the sessions of one connection share. */
@@ -36,18 +39,21 @@ export function createReader(
   clock: Clock,
 ): Reader {
   const { address, namespace } = connection;
-  const { token, role } = authority;
+  const { token, role, uses } = authority;
 
   async function read(ref: VaultRef, signal: AbortSignal): Promise<Secret> {
     const call: Read = ref.kind === 'api' ? { ...ref, token, engine: 'api' } : await locate(ref, signal);
-    const reply = await client.send(call, signal);
-    if (reply.status === 200 || reply.status === 204) {
-      return replyToSecret(reply, call.engine, shownPath(call.target), clock.now());
-    }
-    throw await explain(reply, call, signal);
+    const outcome = await uses.run(async (tries) => {
+      const reply = await client.send({ ...call, tries }, signal);
+      if (reply.status < 200 || reply.status > 299) return { reply };
+      return { secret: issuedBy(uses, call, replyToSecret(reply, call.engine, shownPath(call.target), clock.now())) };
+    });
+    if (outcome === undefined) throw explainUsedUp(questionOf(call), uses.limit);
+    if ('secret' in outcome) return outcome.secret;
+    throw await explain(outcome.reply, call, signal);
   }
 
-  /** A path as the CLI writes it: its mount says what to ask for. */
+  /** A path as the CLI writes it: its mount says what to ask for, which costs no use of the token. */
   async function locate({ path, version }: CliRef, signal: AbortSignal): Promise<Read> {
     const plain: Read = { method: 'GET', target: encodePath(path), token, engine: 'api' };
     const found = await mounts.find(path, token, signal);
@@ -65,16 +71,20 @@ export function createReader(
   async function explain(reply: Reply, call: Read, signal: AbortSignal): Promise<KeymountError> {
     const error = why(reply, call);
     const mayBePath = error.code === 'secret-missing' || error.code === 'secret-denied';
-    if (call.engine === 'kv1' || call.method !== 'GET' || !mayBePath) return error;
+    if (call.engine === 'kv1' || call.method !== 'GET' || !mayBePath || uses.isLimited) return error;
     const path = shownPath(call.target);
     const hint = hintPath(path, reply, await findQuietly(path, signal));
     return hint === undefined ? error : new KeymountError(error.code, error.message, { reason: error.reason, hint });
   }
 
-  function why(reply: Reply, { method, target }: Read): KeymountError {
+  function why(reply: Reply, call: Read): KeymountError {
+    return explainRead(reply, questionOf(call), uses.limit);
+  }
+
+  function questionOf({ method, target }: Read): ReadQuestion {
     const facts = { server: address.text, namespace, role, secrets: [token], now: clock.now() };
     const version = new URLSearchParams(target.split('?')[1]).get('version') ?? undefined;
-    return explainRead(reply, { ...facts, path: shownPath(target), version, method });
+    return { ...facts, path: shownPath(target), version, method };
   }
 
   async function findQuietly(path: string, signal: AbortSignal): Promise<Found | undefined> {
@@ -89,6 +99,7 @@ export function createReader(
   return {
     read,
     async isShareable(ref, signal) {
+      if (uses.isLimited) return false;
       if (ref.kind === 'api' && (ref.method !== 'GET' || ref.args !== undefined)) return false;
       const path = ref.kind === 'api' ? shownPath(ref.target) : ref.path;
       const found = await findQuietly(path, signal);
@@ -100,4 +111,19 @@ export function createReader(
 /** The same for everybody who may read it, and without a lease: key-value secrets and the credentials of static roles. */
 function isStatic({ engine, type, path: mount }: Mount, path: string): boolean {
   return engine !== 'api' || (type === 'database' && path.startsWith(`${mount}static-creds/`));
+}
+
+/** A secret that was read, and what it means for the token. To be called before its request ends. */
+function issuedBy(uses: Uses, { revokeAt }: Read, secret: Secret): Secret {
+  const { lease, keys, notAfter } = secret;
+  const serial = ownKey(keys ?? {}, 'serial_number');
+  // A certificate with a lease ends with the token.
+  if (revokeAt !== undefined && lease === undefined && notAfter !== undefined && typeof serial === 'string') {
+    uses.keepBack();
+    return { ...secret, takeBack: { at: revokeAt, serial } };
+  }
+  if (lease === undefined || !uses.isLimited) return secret;
+  uses.leased();
+  // A renewal would cost a use.
+  return { ...secret, lease: { ...lease, renewable: false } };
 }

@@ -1,4 +1,5 @@
 import { KeymountError } from '../../errors.ts';
+import { issuingMount } from '../../plan/issuing-path.ts';
 import type { Source } from '../../plan/plan.ts';
 import type { JsonValue } from '../../util/json.ts';
 import { encodeElement } from './mount-path.ts';
@@ -12,6 +13,8 @@ export interface ApiRef {
   /** Below `/v1/`, percent-encoded, with its query: `secret/data/app?version=2`. */
   readonly target: string;
   readonly args: JsonValue | undefined;
+  /** Where the certificate that it issues is to be revoked, percent-encoded: `pki/revoke`. Absent: nowhere. */
+  readonly revokeAt?: string;
 }
 
 export interface CliRef {
@@ -40,13 +43,21 @@ export function parseVaultRef(source: Source): VaultRef {
   const isApi = address.startsWith('/v1/');
   const path = isApi ? address.slice('/v1/'.length) : address.replace(/^\/|\/$/g, '');
   // The server takes an encoded slash for one. A name that has `%2F` in it comes as `%252F`.
-  if (isApi && /%(?:2f|5c)/i.test(path)) throw refuse('the secret path must not contain an encoded slash');
+  if (isApi && /^[^?]*%(?:2f|5c)/i.test(path)) throw refuse('the secret path must not contain an encoded slash');
   const problem = problemOf(isApi ? (path.split('?', 1)[0] ?? '') : path);
   if (problem !== undefined) throw refuse(`the secret path ${problem}`);
-  if (isApi) return { kind: 'api', method, target: withVersion(encodeRest(path), version), args: request?.args };
+  const args = request?.args;
+  const revokeAt = revocationOf(source);
+  if (isApi) return { kind: 'api', method, target: withVersion(encodeRest(path), version), args, ...revokeAt };
   if (method === 'GET') return { kind: 'cli', path, version };
   if (version !== undefined) throw refuse(`a ${method} request has no version`);
-  return { kind: 'api', method, target: encodePath(path), args: request?.args };
+  return { kind: 'api', method, target: encodePath(path), args, ...revokeAt };
+}
+
+function revocationOf({ address, revokeCertificate }: Source): Pick<ApiRef, 'revokeAt'> {
+  const mount = revokeCertificate ? issuingMount(address) : undefined;
+  if (mount === undefined) return {};
+  return { revokeAt: `${address.startsWith('/v1/') ? encodeRest(mount) : encodePath(mount)}/revoke` };
 }
 
 /** A path as the CLI writes it, for a URL. */

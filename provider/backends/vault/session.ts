@@ -14,12 +14,14 @@ export function createVaultSession(
   authority: Authority,
   { clock }: BackendDeps,
 ): Session<VaultRef> {
-  const { expires, serviceAccountUid, renewable } = authority;
+  const { expires, serviceAccountUid, renewable, uses } = authority;
   const { text: server } = connection.address;
   const reader = createReader(connection, line, authority, clock);
   return {
     expires,
-    serviceAccountUid,
+    // Nobody may use up what another pod needs.
+    serviceAccountUid: uses.isLimited ? undefined : serviceAccountUid,
+    uses,
     ...(renewable === undefined ? {} : { tenure: createVaultTenure(line.client, authority, server) }),
     isShareable: reader.isShareable,
     read: (refs, signal) =>
@@ -29,7 +31,7 @@ export function createVaultSession(
         }),
       ),
     // OpenBao and Vault answer 403 alike for a token that ended and for a path that it may not read.
-    isAuthorityLost: ({ code }) => code === 'secret-denied',
+    isAuthorityLost: ({ code }) => code === 'secret-denied' || code === 'token-used-up',
     // The connections belong to the backend, and tokens are left to their own end.
     close: () => {},
   };

@@ -7,14 +7,17 @@ import type { VaultClient } from './client.ts';
 import { explainServer } from './explain.ts';
 import type { Authority } from './login.ts';
 import { reasonOf } from './reason.ts';
+import { shownPath } from './ref.ts';
 import { jsonObjectOf } from './reply.ts';
+import { Uses } from './uses.ts';
 
 /**
  * Renewing and ending a token and its leases. All of it is in the `default` policy; `sys/leases/revoke` is not, but ending the
  * token ends its leases.
  */
 export function createVaultTenure(client: VaultClient, authority: Authority, server: string): Tenure {
-  const { token, renewable, role, expires } = authority;
+  const { token, role, expires, uses } = authority;
+  const isRenewable = () => authority.renewable === true && !uses.isLimited;
 
   async function call(
     method: string,
@@ -31,20 +34,35 @@ export function createVaultTenure(client: VaultClient, authority: Authority, ser
   }
 
   return {
-    renewable: renewable === true,
+    get renewable() {
+      return isRenewable();
+    },
+    get isLimited() {
+      return uses.isLimited;
+    },
     async renew(lease: Lease | undefined, signal): Promise<Renewal> {
+      if (uses.isLimited) throw new KeymountError('backend-rejected', 'a renewal would use the token up');
       if (lease === undefined) {
         const auth = fieldsOf(ownKey(bodyOf(await call('POST', 'auth/token/renew-self', {}, signal)), 'auth'));
-        return renewalOf(auth);
+        uses.learn(toInteger(ownKey(auth, 'num_uses')));
+        if (uses.isLimited) uses.leased();
+        const renewal = renewalOf(auth);
+        return { ...renewal, renewable: renewal.renewable && !uses.isLimited };
       }
       return renewalOf(bodyOf(await call('PUT', 'sys/leases/renew', { lease_id: lease.id }, signal)));
+    },
+    async takeBack(what, signal) {
+      const [at, serial] = ['at', 'serial'].map((name) => ownKey(what, name));
+      if (typeof at !== 'string' || typeof serial !== 'string') return;
+      await call('PUT', at, { serial_number: serial }, signal);
     },
     async revoke(signal) {
       await call('POST', 'auth/token/revoke-self', undefined, signal);
     },
     toState: () => ({
       token,
-      renewable: renewable === true,
+      renewable: isRenewable(),
+      ...(uses.limit === undefined ? {} : { uses: rawNumber(String(uses.limit)) }),
       ...(role === undefined ? {} : { role }),
       ...(expires === undefined ? {} : { expires: rawNumber(String(Math.round(expires))) }),
     }),
@@ -63,6 +81,7 @@ export function authorityFrom(state: JsonObject): Authority {
     renewable: ownKey(state, 'renewable') === true,
     // It was a pod's own, or it would not have been stored.
     serviceAccountUid: undefined,
+    uses: Uses.resumed(toInteger(ownKey(state, 'uses')) ?? 0),
   };
 }
 
@@ -90,13 +109,19 @@ interface TenureCall {
 
 /** 400 is what Vault and OpenBao say of a lease, and 403 of a token, that they do not know (any more). */
 function explain(reply: Reply, { server, token, target, role }: TenureCall): KeymountError {
-  const doing = target === 'auth/token/revoke-self' ? 'ending a token' : 'renewing';
+  const path = shownPath(target);
+  const isOwn = path.startsWith('auth/token/') || path.startsWith('sys/leases/');
+  const doing = isOwn
+    ? path === 'auth/token/revoke-self'
+      ? 'ending a token'
+      : 'renewing'
+    : `revoking a certificate at ${path}`;
   const reason = reasonOf(reply, [token]);
   if (isPolicyRefusal(reply)) {
     const whose = role === undefined ? 'the token' : `role "${role}"`;
     return new KeymountError('backend-rejected', `${doing} was refused`, {
       reason,
-      hint: `a policy of ${whose} needs: path "${target}" { capabilities = ["update"] }; the policy "default" has it`,
+      hint: `a policy of ${whose} needs: path "${path}" { capabilities = ["update"] }${isOwn ? '; the policy "default" has it' : ''}`,
     });
   }
   if (reply.status === 403 || (reply.status === 400 && /lease not found|invalid lease/i.test(reason))) {

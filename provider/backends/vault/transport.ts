@@ -15,6 +15,16 @@ export interface VaultRequest {
   /** The body, sent as JSON. */
   readonly json?: unknown;
   readonly signal: AbortSignal;
+  /** Absent: it may be tried as often as the connection allows. */
+  readonly tries?: Tries;
+}
+
+/** The tries of a request that are counted somewhere, the first of them already. */
+export interface Tries {
+  /** May it be tried once more? */
+  readonly again: () => boolean;
+  /** The last try never got to the server. */
+  readonly unsent: () => void;
 }
 
 /** Sends a request and gives back the reply, whatever its status. Throws catalogue errors. */
@@ -31,12 +41,16 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
   const { retries, timeout } = connection;
   const bounds = { timeout, connectTimeout, maxBytes: deps.replyBytes };
 
-  function send(address: Address, message: Message, signal: AbortSignal): Promise<Reply> {
+  function send(address: Address, message: Message, signal: AbortSignal, tries?: Tries): Promise<Reply> {
     const { tls, maxConcurrent, proxy, guarded } = connection;
     const pool = pools.get({ address, tls, maxConcurrent, proxy, guarded });
+    let last: Outcome | undefined;
     const attempt = async () => {
+      if (last !== undefined && tries?.again() === false) return asFinal(last);
       const started = deps.clock.now();
       const outcome = await pool.exchange(message, bounds, signal);
+      if (outcome.unsent) tries?.unsent();
+      last = outcome;
       const seconds = (deps.clock.now() - started) / 1000;
       deps.onRequest({ backend: 'vault', call: callOf(message), code: codeOf(outcome), seconds });
       return outcome;
@@ -44,7 +58,7 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
     return retrying(attempt, { retries, window: timeout }, deps, signal);
   }
 
-  return async ({ uri, method, headers, json, signal }) => {
+  return async ({ uri, method, headers, json, signal, tries }) => {
     const body = json === undefined ? undefined : JSON.stringify(json);
     const message: Message = {
       method,
@@ -56,11 +70,13 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
       },
       body,
+      lane: laneOf(connection.namespace, uri),
     };
-    const reply = await send(connection.address, message, signal);
+    const reply = await send(connection.address, message, signal, tries);
     if (!isRedirect(reply)) return reply;
     const target = redirectTarget(connection, uri, reply);
-    const second = await send(target.address, { ...message, path: target.path }, signal);
+    // Who redirects has not looked at the token: the try counts at the second server.
+    const second = await send(target.address, { ...message, path: target.path }, signal, tries);
     if (!isRedirect(second)) return second;
     throw refusedRedirect(
       connection,
@@ -68,6 +84,16 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
       'check the api_addr of the servers and the load balancer',
     );
   };
+}
+
+/** No other try would be of use. */
+function asFinal(outcome: Outcome): Outcome {
+  return 'reply' in outcome ? { ...outcome, final: true } : { ...outcome, transient: false };
+}
+
+/** The engine or method that is asked: a database that is down makes Vault wait for it, and its other engines answer. */
+function laneOf(namespace: string | undefined, uri: string): string {
+  return `${namespace ?? ''} ${/^\/v1\/([^/?]*)/.exec(uri)?.[1] ?? ''}`;
 }
 
 function callOf({ method, path }: Message): BackendRequest['call'] {

@@ -8,6 +8,7 @@ import {
   readFreshness,
   readJmesPath,
   readMode,
+  readRevokeCertificate,
   shown,
 } from '../common-keys.ts';
 import { type FieldNames, Fields } from '../fields.ts';
@@ -20,7 +21,7 @@ import { toJson } from '../scalars.ts';
 import { type NewSource, Sources } from '../sources.ts';
 
 const objectFields: FieldNames = {
-  known: ['file', 'secret', 'request', ...commonKeys],
+  known: ['file', 'secret', 'request', 'revokeCertificate', ...commonKeys],
   unsupported: laterKeys,
   unknown: 'error',
   mistakes: {
@@ -88,6 +89,7 @@ function readSource(fields: Fields, parameters: Parameters, ofClass: Freshness, 
     address: address ?? '',
     ...(version === undefined ? {} : { version }),
     ...(request === undefined ? {} : { request }),
+    ...readRevokeCertificate(fields, address ?? '', request),
     ...readFreshness(fields, ofClass, version !== undefined),
     at: fields.at,
   };

@@ -10,6 +10,7 @@ import {
   readFreshness,
   readJmesPath,
   readMode,
+  readRevokeCertificate,
   shown,
 } from '../common-keys.ts';
 import type { FieldNames, Fields } from '../fields.ts';
@@ -21,12 +22,22 @@ import type { NewSource } from '../sources.ts';
 import { normaliseSecretPath } from './vault-path.ts';
 
 /** The object fields of hashicorp/vault-csi-provider 1.7 and openbao-csi-provider 2.0, and the common keys. */
-const ownKeys = ['objectName', 'secretPath', 'secretKey', 'method', 'secretArgs', 'filePermission', 'encoding'];
+const ownKeys = [
+  'objectName',
+  'secretPath',
+  'secretKey',
+  'method',
+  'secretArgs',
+  'filePermission',
+  'encoding',
+  'revokeCertificate',
+];
 
 export const vaultFields: FieldNames = {
   known: [...ownKeys, ...commonKeys],
   unsupported: laterKeys,
   unknown: 'warn',
+  dead: ['objectPath', 'objectVersion'],
   mistakes: {
     content: 'encoding',
     objectEncoding: 'encoding',
@@ -68,11 +79,13 @@ export function readVaultObject(
   if (address === undefined) return undefined;
 
   const plainRead = method === 'GET' && args === undefined;
+  const request = plainRead ? undefined : { method, ...(args === undefined ? {} : { args }) };
   return {
     source: {
       access: connection === undefined ? access : { ...access, connection: { kind: 'named', name: connection } },
       address,
-      ...(plainRead ? {} : { request: { method, ...(args === undefined ? {} : { args }) } }),
+      ...(request === undefined ? {} : { request }),
+      ...readRevokeCertificate(fields, address, request),
       ...readFreshness(fields, ofClass, /[?&]version=[1-9]/.test(address)),
       at: fields.at,
     },

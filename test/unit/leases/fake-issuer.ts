@@ -1,4 +1,5 @@
 import type { Backend, Lease, Login, Secret, Session, Tenure } from '../../../provider/backends/backend.ts';
+import { Uses } from '../../../provider/backends/vault/uses.ts';
 import { KeymountError } from '../../../provider/errors.ts';
 import type { Connection } from '../../../provider/sessions/connections.ts';
 import { type JsonObject, ownKey } from '../../../provider/util/json.ts';
@@ -11,6 +12,8 @@ export interface Terms {
   renewable?: boolean;
   /** Each renewal gives `ttl` again, whatever `max` says. */
   periodic?: boolean;
+  /** Of a token: requests that it is good for. The last one ends it. */
+  uses?: number;
 }
 
 interface Issued extends Terms {
@@ -53,9 +56,10 @@ export class FakeIssuer {
       this.logins.push(login);
       await this.#called('login', login.identity.pod);
       const token = this.#issue(this.tokens, `t${this.tokens.size + 1}`, this.token, '');
-      return this.#session(token.id, this.#wall() + token.ttl * 1000);
+      return this.#session(token.id, this.#wall() + token.ttl * 1000, new Uses(this.token.uses));
     },
-    resume: async (_connection, state) => this.#session(String(ownKey(state, 'token')), undefined),
+    resume: async (_connection, state) =>
+      this.#session(String(ownKey(state, 'token')), undefined, Uses.resumed(Number(ownKey(state, 'uses')))),
   };
 
   readonly connection: Connection = {
@@ -92,35 +96,39 @@ export class FakeIssuer {
     return issued;
   }
 
-  #session(token: string, expires: number | undefined): Session<string> {
+  #session(token: string, expires: number | undefined, uses: Uses): Session<string> {
     return {
       expires,
       serviceAccountUid: undefined,
       isShareable: async () => false,
-      read: (addresses) => addresses.map((address) => this.#read(token, address)),
-      isAuthorityLost: ({ code }) => code === 'secret-denied',
-      tenure: this.#tenure(token),
+      uses,
+      read: (addresses) => addresses.map((address) => this.#readCounted(token, address, uses)),
+      isAuthorityLost: ({ code }) => code === 'secret-denied' || code === 'token-used-up',
+      tenure: this.#tenure(token, uses),
       close: () => {},
     };
   }
 
-  #tenure(id: string): Tenure {
+  #tenure(id: string, uses: Uses): Tenure {
     return {
-      renewable: this.tokens.get(id)?.renewable !== false,
+      renewable: this.tokens.get(id)?.renewable !== false && !uses.isLimited,
+      isLimited: uses.isLimited,
       renew: async (lease) => {
         await this.#called('renew', lease?.id ?? id);
+        this.#use(id);
         const issued = lease === undefined ? this.tokens.get(id) : this.leases.get(lease.id);
         if (issued === undefined || !this.isLive(issued.id)) throw new KeymountError('lease-lost', 'it is gone');
         if (issued.renewable === false) throw new KeymountError('backend-rejected', 'it is not renewable');
         return { duration: this.#renew(issued), renewable: true };
       },
+      takeBack: async ({ serial }) => await this.#called('take back', `${String(serial)} by ${id}`),
       revoke: async () => {
         await this.#called('revoke', id);
         const token = this.tokens.get(id);
         if (!this.#isLive(token)) throw new KeymountError('lease-lost', 'it is gone');
         token.revoked = true;
       },
-      toState: (): JsonObject => ({ token: id }),
+      toState: (): JsonObject => ({ token: id, uses: String(uses.limit ?? 0) }),
     };
   }
 
@@ -131,15 +139,35 @@ export class FakeIssuer {
     return Math.floor((issued.end - time) / 1000);
   }
 
+  /** The server counts: with its last use a token ends, and its leases with it. False: it had none. */
+  #use(token: string): boolean {
+    const issued = this.tokens.get(token);
+    if (!this.#isLive(issued)) return false;
+    if (issued.uses !== undefined && --issued.uses === 0) issued.revoked = true;
+    return true;
+  }
+
+  async #readCounted(token: string, address: string, uses: Uses): Promise<Secret> {
+    const secret = await uses.run(async () => {
+      const read = await this.#read(token, address);
+      if (read.lease === undefined || !uses.isLimited) return read;
+      uses.leased();
+      return { ...read, lease: { ...read.lease, renewable: false } };
+    });
+    if (secret !== undefined) return secret;
+    throw new KeymountError('token-used-up', `${address} takes one more use`);
+  }
+
   async #read(token: string, address: string): Promise<Secret> {
     await this.#called('read', address);
-    if (!this.isLive(token)) throw new KeymountError('secret-denied', `${address} was refused`);
+    if (!this.#use(token)) throw new KeymountError('secret-denied', `${address} was refused`);
     const number = ++this.#count;
     const keys = { password: `${address} ${number}` };
     if (address.startsWith('kv/')) return { version: '1', size: 10, keys };
     const terms = this.terms.get(address) ?? { ttl: 3_600, max: 72_000 };
     if (address.startsWith('cert/')) {
-      return { version: '', size: 10, keys, notAfter: this.#wall() + terms.ttl * 1000 };
+      const debt = address.startsWith('cert/revoked') ? { takeBack: { serial: String(number) } } : {};
+      return { version: '', size: 10, keys, notAfter: this.#wall() + terms.ttl * 1000, ...debt };
     }
     const { id, ttl, renewable = true } = this.#issue(this.leases, `${address}#${number}`, terms, token);
     const lease: Lease = { id, duration: ttl, renewable };

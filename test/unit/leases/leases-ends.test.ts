@@ -15,6 +15,36 @@ describe('a credential in keeping', () => {
   });
   const issuer = () => world.outside.issuer;
 
+  describe('that is a certificate to be revoked', () => {
+    const cert = 'cert/revoked';
+    const takenBack = () => issuer().calls.filter((line) => /take back|revoke t/.test(line));
+
+    it('is taken back when its pod ends, before the token, with what it replaced and is still valid', async () => {
+      issuer().terms.set(cert, { ttl: 3_600 });
+      await world.live([cert, 'cert/web'], 4_000);
+      await world.end(pod);
+      const end = takenBack()[0]?.split(' ')[0];
+      assert.deepEqual(
+        takenBack().map((line) => line.replace(`${end} `, '')),
+        ['take back 3 by t1', 'revoke t1'],
+      );
+    });
+
+    it('is taken back by the token that is there then, of this process or the next', async () => {
+      issuer().token = { ttl: 1_200, max: 2_400 };
+      issuer().terms.set(cert, { ttl: 20_000 });
+      await world.live([cert], 3_000);
+      assert.equal(issuer().logins.length, 2);
+      const next = await world.restart();
+      const ended = next.leases.endPod(pod.identity.podUid);
+      await next.pass(10);
+      await ended;
+      const [first = '', second = '', ...tokens] = takenBack().map((line) => line.split(' ').slice(1).join(' '));
+      assert.deepEqual([first, second], ['take back 1 by t2', 'take back 2 by t2']);
+      assert.ok(tokens.includes('revoke t2'));
+    });
+  });
+
   describe('of a Mount that fails', () => {
     it('on its second object is made once, and used when that is mended', async () => {
       issuer().fault = (call, what) =>

@@ -69,9 +69,14 @@ describe('the life of what was issued', () => {
 
     it('never in the last twentieth, whatever the knob says', () => {
       assert.equal(
-        renewalTime(bornAt(now, 1_000, true), now, 90, () => 0.999),
-        now + 950_000,
+        renewalTime(bornAt(now, 10_000, true), now, 90, () => 0.999),
+        now + 9_500_000,
       );
+    });
+
+    it('while the driver asks once more before the end if it is cut short, but not in the first third', () => {
+      const at = (seconds: number) => (renewalTime(bornAt(now, seconds, true), now, 67, half) ?? 0) - now;
+      assert.deepEqual([600, 300, 200, 120, 6].map(at), [432_000, 210_000, 110_000, 40_000, 2_000]);
     });
 
     it('not if it cannot be', () => {

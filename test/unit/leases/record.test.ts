@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Secret, Tenure } from '../../../provider/backends/backend.ts';
 import { bornAt } from '../../../provider/leases/life.ts';
+import { Maxima } from '../../../provider/leases/maxima.ts';
 import { fromRecord, sourceOf, toRecord } from '../../../provider/leases/record.ts';
 import { type Leased, Tenant } from '../../../provider/leases/tenant.ts';
 import type { Held } from '../../../provider/sessions/sessions.ts';
@@ -20,7 +21,8 @@ const tenure: Tenure = {
 
 function aTenant(leased: [string, Leased][], token = bornAt(clock.time, 3_600, true)): Tenant {
   const place = { id: 'id', sessionKey: 'session', loginKey: 'login', podUid: 'uid', held: {} as Held };
-  const deps = { clock, random: () => 0, renewalPercent: 67, onRenewal: () => {} };
+  const maxima = new Maxima(clock.now);
+  const deps = { clock, random: () => 0, renewalPercent: 67, maxima, onRenewal: () => {} };
   const tenant = new Tenant(place, tenure, token, leased, deps);
   tenant.stop();
   return tenant;
@@ -51,6 +53,20 @@ describe('a stored tenant', () => {
     reply: parseJson('{"lease_duration":600,"data":{"password":"p"}}') as JsonObject,
     lease: { id: 'database/creds/app/x', duration: 600, renewable: true },
   };
+
+  it('comes back with what is to be taken back when the pod ends, and without where there was none of it yet', () => {
+    const what = { at: 'pki/revoke', serial: '00:ff' };
+    const certificate: Secret = { version: '', size: 1, keys: {}, notAfter: 9_000_000, takeBack: what };
+    const tenant = aTenant([]);
+    tenant.add('key', aLeased(certificate));
+    tenant.add('key', aLeased({ ...certificate, notAfter: 8_000_000 }));
+    assert.deepEqual(stored(tenant)?.debts, [
+      { what, end: 8_000_000 },
+      { what, end: 9_000_000 },
+    ]);
+    const { debts: _debts, ...older } = toRecord(tenant, wish, times);
+    assert.deepEqual(fromRecord(parseJson(JSON.stringify(older)), times)?.debts, []);
+  });
 
   it('comes back as it was, numbers to the digit', () => {
     const back = stored(aTenant([['key', aLeased(secret)]]));

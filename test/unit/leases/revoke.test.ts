@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { KeymountError } from '../../../provider/errors.ts';
+import { Debts } from '../../../provider/leases/debts.ts';
 import { bornAt } from '../../../provider/leases/life.ts';
 import { revokeTenant } from '../../../provider/leases/revoke.ts';
 import type { Tenant } from '../../../provider/leases/tenant.ts';
@@ -14,25 +15,38 @@ describe('a revocation', () => {
   let stop: AbortController;
   let turns: Semaphore;
   let fails: KeymountError | undefined;
+  let takenBack: string[];
+  let debts: Debts;
+  let takeBack: (serial: string) => KeymountError | undefined;
   beforeEach(() => {
     clock = new SteppedClock();
     [tries, failed] = [[], []];
     stop = new AbortController();
     turns = new Semaphore(4);
     fails = undefined;
+    takenBack = [];
+    debts = new Debts();
+    takeBack = () => undefined;
   });
+  const owes = (serial: string, seconds: number) =>
+    debts.add({ version: '', size: 1, takeBack: { serial }, notAfter: clock.time + seconds * 1000 });
 
   function revoke(ttl = 1_000_000, takes = 0): ReturnType<typeof revokeTenant> {
     const tenure = {
+      takeBack: async ({ serial }: { serial: string }) => {
+        takenBack.push(`${(clock.time - 1_000_000) / 1000} ${serial}`);
+        const error = takeBack(serial);
+        if (error !== undefined) throw error;
+      },
       revoke: async () => {
         tries.push((clock.time - 1_000_000) / 1000);
         if (takes > 0) await clock.sleep(takes);
         if (fails !== undefined) throw fails;
       },
     };
-    const tenant = { tenure, token: bornAt(clock.time, ttl, true) } as unknown as Tenant;
+    const tenant = { tenure, token: bornAt(clock.time, ttl, true), debts } as unknown as Tenant;
     const onFailed = (error: KeymountError) => void failed.push(`${(clock.time - 1_000_000) / 1000} ${error.code}`);
-    return revokeTenant(tenant, { clock, random: () => 0.5, turns, onFailed, stop: stop.signal });
+    return revokeTenant(tenant, { clock, wall: clock.now, random: () => 0.5, turns, onFailed, stop: stop.signal });
   }
 
   it('is done at once where the server answers', async () => {
@@ -112,5 +126,45 @@ describe('a revocation', () => {
     stop.abort(null);
     assert.equal(await done, 'stopped');
     assert.equal(clock.sleepers, 0);
+  });
+
+  describe('of a token with certificates', () => {
+    it('begins with them, but for those that ended', async () => {
+      owes('old', 0);
+      owes('two', 200);
+      owes('one', 100);
+      const done = revoke();
+      await clock.pass(400);
+      assert.equal(await done, 'revoked');
+      assert.deepEqual([takenBack, tries], [['0 one', '0 two'], [0]]);
+      assert.equal(debts.size, 0);
+    });
+
+    it('does not wait for one that is refused, which is told', async () => {
+      owes('one', 100);
+      owes('two', 200);
+      takeBack = (serial) => (serial === 'one' ? new KeymountError('backend-rejected', 'refused') : undefined);
+      const done = revoke();
+      await clock.pass(400);
+      assert.equal(await done, 'revoked');
+      assert.deepEqual([takenBack, tries, failed], [['0 one', '0 two'], [0], ['0 backend-rejected']]);
+    });
+
+    it('tries one whose server is away again, and gives it up after a round', async () => {
+      owes('one', 100_000);
+      takeBack = () => new KeymountError('backend-unreachable', 'away');
+      const done = revoke();
+      await clock.pass(500_000);
+      assert.equal(await done, 'revoked');
+      assert.equal(takenBack.length, 12);
+      assert.deepEqual([tries.length, failed.length], [1, 1]);
+      assert.match(failed[0] ?? '', /backend-unreachable/);
+    });
+
+    it('that ended by itself tells of them', async () => {
+      owes('one', 100);
+      assert.equal(await revoke(-1), 'ended');
+      assert.deepEqual([failed, takenBack], [['0 lease-lost'], []]);
+    });
   });
 });

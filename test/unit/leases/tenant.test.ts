@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import type { Lease, Renewal } from '../../../provider/backends/backend.ts';
 import { KeymountError } from '../../../provider/errors.ts';
 import { bornAt } from '../../../provider/leases/life.ts';
+import { Maxima } from '../../../provider/leases/maxima.ts';
 import { type Leased, Tenant } from '../../../provider/leases/tenant.ts';
 import type { Held } from '../../../provider/sessions/sessions.ts';
 import { SteppedClock } from './stepped-clock.ts';
@@ -34,6 +35,7 @@ describe('a tenant', () => {
         clock,
         random: () => 0,
         renewalPercent: 67,
+        maxima: new Maxima(clock.now),
         onRenewal: (_tenant, what, error) => void told.push(error === undefined ? what : `${what} ${error.code}`),
       },
     );
@@ -76,9 +78,9 @@ describe('a tenant', () => {
   it('takes up what is added, also while it sleeps for longer', async () => {
     open({ leases: [] });
     await clock.pass(10_000);
-    tenant.add('new', aLeased(100, 9));
-    await clock.pass(70_000);
-    assert.deepEqual(renewals, ['77 lease9']);
+    tenant.add('new', aLeased(1_000, 9));
+    await clock.pass(700_000);
+    assert.deepEqual(renewals, ['680 lease9']);
   });
 
   it('renews what took the place of another, and that one no more', async () => {

@@ -35,6 +35,7 @@ describe('the sources of a class', () => {
   const others: [string, Partial<NewSource>][] = [
     ['address', { address: 'kv/other' }],
     ['version', { version: '1' }],
+    ['type', { type: 'ssm' }],
     ['connection', { access: { connection: { kind: 'named', name: 'test' } } }],
     ['role', { access: { connection: { kind: 'named', name: 'prod' }, role: 'r' } }],
     ['audience', { access: { connection: { kind: 'named', name: 'prod' }, audience: 'r' } }],

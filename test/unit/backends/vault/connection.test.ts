@@ -15,7 +15,7 @@ describe('a named connection to Vault', () => {
   it('needs an address only', () => {
     const { auth, timeout, retries, maxConcurrent, guarded, tls, alsoAt } = schema.parse({ address });
     assert.deepEqual(auth, { method: 'kubernetes', mount: 'kubernetes', audience: 'vault' });
-    assert.deepEqual([timeout, retries, maxConcurrent, guarded, alsoAt.length], [10_000, 2, 32, false, 0]);
+    assert.deepEqual([timeout, retries, maxConcurrent, guarded, alsoAt.length], [10_000, 2, 64, false, 0]);
     assert.equal(tls.skipVerify, false);
   });
 

@@ -60,6 +60,13 @@ describe('an odd answer of Vault', () => {
     }
   });
 
+  it('with another status of success is as good as one with 200, as for the Go client', async () => {
+    for (const status of [201, 202, 206]) {
+      assert.deepEqual((await secret({ status, body: { data: { k: 'v' } } })).keys, { k: 'v' });
+    }
+    assert.match(await failing({ status: 202, body: '' }), /is empty.*\[backend-reply-invalid\]$/);
+  });
+
   it('that is no JSON and says so is bytes', async () => {
     const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n';
     const { bytes, keys } = await secret({

@@ -80,16 +80,10 @@ describe('an unknown key of an object', () => {
     ['secretkey', 'secretKey'],
     ['SecretKey', 'secretKey'],
     ['secret_key', 'secretKey'],
-    ['objectname', 'objectName'],
-    ['secretpath', 'secretPath'],
     ['filePermissions', 'filePermission'],
     ['content', 'encoding'],
     ['objectEncoding', 'encoding'],
-    ['objectPath', 'secretPath'],
-    ['objectAlias', 'objectName'],
-    ['secretName', 'secretPath'],
     ['args', 'secretArgs'],
-    ['objectVersion', 'version'],
   ];
   for (const [key, known] of meant) {
     it(`named ${key} is an error that guesses ${known}`, () => {
@@ -98,6 +92,34 @@ describe('an unknown key of an object', () => {
       ]);
     });
   }
+
+  for (const [key, known] of [
+    ['objectname', 'objectName'],
+    ['objectAlias', 'objectName'],
+    ['objectType', 'objectName'],
+    ['secretpath', 'secretPath'],
+    ['secretName', 'secretPath'],
+    ['objectPath', 'secretPath'],
+  ]) {
+    it(`named ${key} is a warning where ${known} is there as well: such classes work today`, () => {
+      assert.deepEqual(warningsOf('vault', object(`${key}: x`)), [
+        `objects[0].${key} "a" (line 1): is not a known field and is ignored; ${known} counts`,
+      ]);
+    });
+  }
+
+  it('named objectName in another spelling is an error where objectName is missing', () => {
+    assert.match(
+      mistakesOf('vault', vaultClass('- {objectname: a, secretPath: s}')).join(),
+      /objectname \(line 1\): is not a known field; did you mean objectName\?/,
+    );
+  });
+
+  it('named objectVersion, of a format before the first release, is a warning: no provider ever pinned a version by it', () => {
+    assert.deepEqual(warningsOf('vault', object('objectVersion: "1"')), [
+      'objects[0].objectVersion "a" (line 1): is not a known field and is ignored; did you mean version?',
+    ]);
+  });
 
   for (const key of ['comment', 'team', 'x-owner', 'constructor', '__proto__', 'toString', 'hasOwnProperty', '']) {
     it(`named ${JSON.stringify(key)} is near nothing and a warning: such classes work today`, () => {
