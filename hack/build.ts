@@ -2,8 +2,8 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 /**
- * `npm run build`: the whole of keymount as one CommonJS file, dist/keymount.cjs, with the driver's proto file beside it. That is
- * what the image holds.
+ * `npm run build`: the whole of keymount as one CommonJS file, dist/keymount.cjs, with the driver's proto file beside it and what runs
+ * in its thread, dist/class-thread.cjs. That is what the image holds.
  */
 
 const root = new URL('..', import.meta.url).pathname;
@@ -14,8 +14,9 @@ rmSync(`${root}dist`, { recursive: true, force: true });
 mkdirSync(`${root}dist/proto/provider/v1alpha1`, { recursive: true });
 copyFileSync(`${root}${proto}`, `${root}dist/${proto}`);
 const { metafile } = await build({
-  entryPoints: [`${root}provider/main.ts`],
-  outfile: `${root}dist/keymount.cjs`,
+  entryPoints: { keymount: `${root}provider/main.ts`, 'class-thread': `${root}provider/mount/class-thread.ts` },
+  outdir: `${root}dist`,
+  outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
   target: 'node24',

@@ -22,6 +22,7 @@ import type { Log } from '../telemetry/log.ts';
 import { systemClock } from '../util/clock.ts';
 import { createCallers } from './callers.ts';
 import { createKeeping, type Keeping } from './keeping.ts';
+import { LargeClasses } from './large-classes.ts';
 import type { MountParts, MountReply } from './mount.ts';
 import { Plans } from './plans.ts';
 import { Replies } from './replies.ts';
@@ -83,9 +84,10 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
       : await createKeeping({ settings, api, connections, sessions, secrets, backendDeps, log, onLease, onPodEnded });
   const keys = createKeys(settings, api, log);
   const contentOf = contentReader();
+  const largeClasses = new LargeClasses();
   return {
     requests: new Requests(),
-    plans: new Plans({ separateCertAndKey: settings.dropIn.azure.separateCertAndKey }),
+    plans: new Plans({ separateCertAndKey: settings.dropIn.azure.separateCertAndKey }, largeClasses),
     replies: new Replies(),
     reads: new Reads({ connections, sessions, secrets, keeper: keeping?.leases ?? unkept, clock, refreshInterval }),
     sessions,
@@ -98,6 +100,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     onReply: (volume, reply) => keeping?.intervals.mounted(volume, contentOf(reply)),
     async close() {
       await keeping?.close();
+      await largeClasses.close();
       await unkept.end(AbortSignal.timeout(5_000));
       sessions.close();
       api?.close();

@@ -57,7 +57,8 @@ export async function mount(
 ): Promise<MountReply> {
   const request = parts.requests.read(call);
   record.request = request;
-  const plan = parts.plans.get(dialect, request);
+  const found = parts.plans.get(dialect, request, signal);
+  const plan = found instanceof Promise ? await found : found;
   record.plan = plan;
   const caller = await parts.callerOf(request, plan, signal);
   const reads = await fetchSecrets(plan, caller, parts.reads, signal);

@@ -2,35 +2,66 @@ import { LRUCache } from 'lru-cache';
 import { KeymountError } from '../errors.ts';
 import { parseClass } from '../plan/parse.ts';
 import type { DialectName, Plan, PlanOptions } from '../plan/plan.ts';
+import { Flights } from '../util/flight.ts';
+import type { LargeClasses, Parsed } from './large-classes.ts';
 import type { MountRequest } from './request.ts';
 
 /** Characters of parameters whose plans are kept. A plan takes some twenty times that in memory. */
 const mostText = 4 * 2 ** 20;
 
+/** Characters of parameters above which a class is parsed apart: so many may take ten milliseconds. */
+const largeText = 8 * 1024;
+
 /** Plans by the hash of their parameters: a class is parsed once, not once a pod and a minute. Mistakes are remembered too. */
 export class Plans {
   readonly #options: PlanOptions;
-  readonly #plans = new LRUCache<string, { plan: Plan } | { error: KeymountError }>({ max: 1000, maxSize: mostText });
+  readonly #large: Pick<LargeClasses, 'parse'>;
+  readonly #plans = new LRUCache<string, Parsed>({ max: 1000, maxSize: mostText });
+  readonly #parsing = new Flights<Parsed>();
 
-  constructor(options: PlanOptions = {}) {
+  constructor(options: PlanOptions, large: Pick<LargeClasses, 'parse'>) {
     this.#options = options;
+    this.#large = large;
   }
 
   get size(): number {
     return this.#plans.size;
   }
 
-  /** Throws `class-invalid`. */
-  get(dialect: DialectName, request: MountRequest): Plan {
+  /** At once where the class is known or small. Throws `class-invalid`, and the signal's reason. */
+  get(dialect: DialectName, request: MountRequest, signal: AbortSignal): Plan | Promise<Plan> {
     const key = `${dialect} ${request.parametersKey}`;
-    let entry = this.#plans.get(key);
-    if (entry === undefined) {
-      entry = parse(dialect, request, this.#options);
-      this.#plans.set(key, entry, { size: lengthOf(request) });
-    }
-    if ('error' in entry) throw entry.error;
-    return entry.plan;
+    const known = this.#plans.get(key);
+    if (known !== undefined) return planOf(known);
+    const size = lengthOf(request);
+    if (size <= largeText) return planOf(this.#keep(key, parse(dialect, request, this.#options), size));
+    return this.#getLarge(key, dialect, request, size, signal);
   }
+
+  async #getLarge(
+    key: string,
+    dialect: DialectName,
+    { parameters }: MountRequest,
+    size: number,
+    signal: AbortSignal,
+  ): Promise<Plan> {
+    const question = { dialect, parameters, options: this.#options };
+    const parsed = await this.#parsing.run(key, signal, async () =>
+      this.#keep(key, await this.#large.parse(question), size),
+    );
+    return planOf(parsed);
+  }
+
+  #keep(key: string, parsed: Parsed, size: number): Parsed {
+    // A defect says nothing about the class.
+    if (!('error' in parsed) || parsed.error.code !== 'internal') this.#plans.set(key, parsed, { size });
+    return parsed;
+  }
+}
+
+function planOf(parsed: Parsed): Plan {
+  if ('error' in parsed) throw parsed.error;
+  return parsed.plan;
 }
 
 function lengthOf({ parameters }: MountRequest): number {
@@ -39,11 +70,7 @@ function lengthOf({ parameters }: MountRequest): number {
   return length;
 }
 
-function parse(
-  dialect: DialectName,
-  { parameters }: MountRequest,
-  options: PlanOptions,
-): { plan: Plan } | { error: KeymountError } {
+function parse(dialect: DialectName, { parameters }: MountRequest, options: PlanOptions): Parsed {
   try {
     return { plan: parseClass(dialect, parameters, options) };
   } catch (error) {

@@ -18,10 +18,10 @@ const files = readdirSync(dist, { recursive: true, withFileTypes: true })
   .map(({ parentPath, name }) => join(parentPath, name));
 
 describe('the bundle on disk', () => {
-  it('is one program, the licences of what is in it, and the proto file', () => {
+  it('is one program and its thread, the licences of what is in it, and the proto file', () => {
     const names = files.map((file) => file.slice(dist.length + 1)).sort();
     const proto = 'proto/provider/v1alpha1/service.proto';
-    assert.deepEqual(names, ['keymount.cjs', 'keymount.cjs.LEGAL.txt', proto]);
+    assert.deepEqual(names, ['class-thread.cjs', 'keymount.cjs', 'keymount.cjs.LEGAL.txt', proto]);
   });
 
   it('prints its version', async () => {

@@ -56,6 +56,25 @@ forEachBuild('the bounds of keymount', (build) => {
     assert.deepEqual(texts(await keymount.mount('keymount', store.request)), { password: store.password });
   });
 
+  it('mounts a large class, and tells the mistake of one, beside small ones', async () => {
+    const objects = Array.from(
+      { length: 700 },
+      (_, index) => `- {objectName: o${index}, secretPath: secret/data/app, secretKey: password}`,
+    );
+    const mount = (list: string[]) =>
+      keymount.mount('vault', requestOf(issuer, { parameters: { ...passwordClass, objects: list.join('\n') } }), {
+        deadline: 5_000,
+      });
+    const [large, small, wrong] = await Promise.all([
+      mount(objects),
+      mountPassword(),
+      mount([...objects, '- {objectName: x}']),
+    ]);
+    assert.equal(Object.keys(texts(large)).length, 700);
+    assert.deepEqual(texts(small), { password });
+    assertRefused(wrong, 'INVALID_ARGUMENT', 'class-invalid', 'objects[700].secretPath "x" (line 701)');
+  });
+
   for (const [what, call] of [
     ['login', loginCall],
     ['read', secretCall],

@@ -30,7 +30,7 @@ function world(parts: Partial<MountParts> = {}) {
   } as unknown as Reads;
   const all: MountParts = {
     requests: new Requests(),
-    plans: new Plans(),
+    plans: new Plans({}, { parse: () => assert.fail('no class here is large') }),
     replies: new Replies(),
     callerOf: async () => callerOf(pod),
     reads,
