@@ -28,8 +28,8 @@ export type ClassAnswer =
 
 export type Parsed = { readonly plan: Plan } | { readonly error: KeymountError };
 
-/** Milliseconds for one class. The largest takes a tenth of that on a busy node. */
-const longest = 5_000;
+/** Milliseconds for one class. The largest takes a quarter of a second of a whole core, and a container may have a tenth of one. */
+const longest = 20_000;
 /** Milliseconds after which the thread ends when there is nothing for it to do: it holds some 10 MiB. */
 const idle = 60_000;
 
@@ -51,7 +51,7 @@ export class LargeClasses {
 
   /** Never rejects. */
   parse(question: ClassQuestion): Promise<Parsed> {
-    const parsed = this.#last.then(() => this.#ask(question));
+    const parsed = this.#last.then(() => this.#ask(question)).catch((thrown) => ({ error: toKeymountError(thrown) }));
     this.#last = parsed;
     return parsed;
   }
@@ -71,14 +71,13 @@ export class LargeClasses {
         this.#cancelIdle = after(systemClock, idle, () => this.#end(thread));
         resolve(parsed);
       };
-      const fail = (thrown: { readonly code?: string } | undefined) => {
+      const fail = (thrown: unknown) => {
         this.#end(thread);
-        const isOurs = thrown !== undefined && thrown.code !== 'ERR_WORKER_OUT_OF_MEMORY';
-        finish({ error: isOurs ? toKeymountError(thrown) : tooMuch() });
+        finish({ error: isOutOfMemory(thrown) ? tooMuch() : toKeymountError(thrown) });
       };
       const onAnswer = (answer: ClassAnswer) => finish(parsedOf(answer));
-      const onExit = () => fail(undefined);
-      const cancel = after(systemClock, this.#longest, onExit);
+      const onExit = (code: number) => fail(new Error(`the thread ended with ${code}`));
+      const cancel = after(systemClock, this.#longest, () => fail(tooLong()));
       thread.on('message', onAnswer).on('error', fail).on('exit', onExit);
       thread.postMessage(question);
     });
@@ -114,9 +113,19 @@ function withArgs(plan: Plan, args: readonly (string | undefined)[]): Plan {
   return { ...plan, sources };
 }
 
+function isOutOfMemory(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
 function tooMuch(): KeymountError {
-  return new KeymountError('class-invalid', 'the class takes too much time or memory to read', {
+  return new KeymountError('class-invalid', 'the class takes too much memory to read', {
     hint: 'split it into several classes',
+  });
+}
+
+function tooLong(): KeymountError {
+  return new KeymountError('deadline-exceeded', 'the class takes too long to read', {
+    hint: 'give keymount more CPU, or split the class into several',
   });
 }
 

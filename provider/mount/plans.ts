@@ -53,8 +53,8 @@ export class Plans {
   }
 
   #keep(key: string, parsed: Parsed, size: number): Parsed {
-    // A defect says nothing about the class.
-    if (!('error' in parsed) || parsed.error.code !== 'internal') this.#plans.set(key, parsed, { size });
+    // A defect and a busy node say nothing about the class.
+    if ('plan' in parsed || parsed.error.code === 'class-invalid') this.#plans.set(key, parsed, { size });
     return parsed;
   }
 }

@@ -88,14 +88,26 @@ describe('large classes', () => {
     });
     const [first, second] = await Promise.all([1, 2].map(() => large.parse(question('vault', {}))));
     assert.ok(first !== undefined && 'error' in first);
-    assert.match(formatError(first.error), /too much time or memory to read; split it .*\[class-invalid\]$/);
+    assert.match(formatError(first.error), /takes too long to read; .*\[deadline-exceeded\]$/);
     assert.deepEqual(second, { plan: { sources: [] } });
     assert.equal(threads, 2);
   });
 
+  it('are told to be no fault of theirs where no thread can be had', async () => {
+    large = new LargeClasses({
+      open: () => {
+        throw new Error('EAGAIN');
+      },
+    });
+    for (const _ of [1, 2]) {
+      const parsed = await large.parse(question('vault', {}));
+      assert.equal('error' in parsed && parsed.error.code, 'internal');
+    }
+  });
+
   for (const [what, code, program] of [
     ['fills its memory', 'class-invalid', 'const all = []; for (;;) all.push(new Array(1e5).fill({}).map(() => ({})))'],
-    ['ends', 'class-invalid', 'process.exit(0)'],
+    ['ends', 'internal', 'process.exit(0)'],
     ['has a defect', 'internal', "throw new TypeError('hvs.secret')"],
   ] as const) {
     it(`outlive a thread that ${what}`, async () => {
