@@ -29,9 +29,12 @@ export interface PodFactsDeps {
 
 type Names = ReadonlyMap<string, string>;
 
-/** Milliseconds. An annotation is changed by hand, and its pods are started anew for it; a node keeps its region. */
+/**
+ * Milliseconds. An annotation is changed by hand, and its pods are started anew for it. The labels of a node may come after its
+ * first pods, and are asked for by logins alone.
+ */
 const annotationsAge = 60_000;
-const labelsAge = 3_600_000;
+const labelsAge = 0;
 
 export function createPodFacts({ api, nodeName, clock }: PodFactsDeps): PodFacts {
   const known = new LRUCache<string, { names: Names; until: number }>({ max: 2_000 });

@@ -9,7 +9,6 @@ import { createPodFacts } from '../kube/pod-facts.ts';
 import { createPodTokens } from '../kube/pod-token.ts';
 import { createVersionKeys, type VersionKeys } from '../kube/version-key.ts';
 import type { LeaseEvent } from '../leases/leases.ts';
-import type { Access } from '../plan/plan.ts';
 import { Connections } from '../sessions/connections.ts';
 import { createIdentityProver, type IdentityProver } from '../sessions/identity.ts';
 import { Reads } from '../sessions/reads.ts';
@@ -20,7 +19,7 @@ import { createUnkept } from '../sessions/unkept.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import { systemClock } from '../util/clock.ts';
-import { createCallers } from './callers.ts';
+import { createCallers, type ProofOf } from './callers.ts';
 import { createKeeping, type Keeping } from './keeping.ts';
 import { LargeClasses } from './large-classes.ts';
 import type { MountParts, MountReply } from './mount.ts';
@@ -96,7 +95,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     events: api === undefined ? undefined : createEvents(api, settings, log),
     responseBytes: limits.responseBytes,
     versionKey: (dialect, signal) => keys.get(versionKeys[dialect], signal),
-    callerOf: createCallers(createProver(api, log), podTokens, audienceReader(connections, backendDeps), clock),
+    callerOf: createCallers(createProver(api, log), podTokens, proofReader(connections, backendDeps), clock),
     onReply: (volume, reply) => keeping?.intervals.mounted(volume, contentOf(reply)),
     async close() {
       await keeping?.close();
@@ -108,15 +107,15 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
   };
 }
 
-/** The audience of the token that a login of this access will ask for. What cannot be found out is told by the login itself. */
-function audienceReader(connections: Connections, deps: BackendDeps) {
-  return async ({ audience, connection: ref }: Access, signal: AbortSignal): Promise<string | undefined> => {
-    if (audience !== undefined) return audience;
+/** The token that a login of this access will ask for. What cannot be found out is told by the login itself. */
+function proofReader(connections: Connections, deps: BackendDeps): ProofOf {
+  return async ({ audience, connection: ref }, signal) => {
     try {
       const { backend, settings } = await connections.resolve(ref);
-      return await backend.tokenAudience?.(settings, deps, signal);
+      if (backend.onlySentTokens?.(settings) === true) return undefined;
+      return { audience: audience ?? (await backend.tokenAudience?.(settings, deps, signal)) };
     } catch {
-      return undefined;
+      return { audience };
     }
   };
 }

@@ -6,6 +6,12 @@ import type { IdentityProver, Proof, Tokens } from '../sessions/identity.ts';
 import type { Clock } from '../util/clock.ts';
 import type { MountRequest } from './request.ts';
 
+/** The token that would prove a pod, by its audience, that of the API server if undefined. Undefined: none is to be asked for. */
+export type ProofOf = (
+  access: Access,
+  signal: AbortSignal,
+) => Promise<{ readonly audience: string | undefined } | undefined>;
+
 /**
  * Who asks, proven by the tokens that the driver sent. Where it sent none, a token that we ask the API server for is proof too: it
  * gives one only for a pod that is there and runs as that ServiceAccount. The same request is the same caller for as long as its
@@ -14,14 +20,14 @@ import type { MountRequest } from './request.ts';
 export function createCallers(
   prover: IdentityProver,
   podTokens: PodTokens | undefined,
-  audienceOf: (access: Access, signal: AbortSignal) => Promise<string | undefined>,
+  proofOf: ProofOf,
   clock: Clock,
 ) {
   const known = new WeakMap<MountRequest, { readonly caller: Caller; readonly until: number }>();
 
   async function proofs({ pod, tokens }: MountRequest, plan: Plan, signal: AbortSignal): Promise<Tokens> {
     if (tokens.size > 0 || podTokens === undefined) return tokens;
-    return await requestProof(pod, plan, podTokens, audienceOf, signal);
+    return await requestProof(pod, plan, podTokens, proofOf, signal);
   }
 
   return async (request: MountRequest, plan: Plan, signal: AbortSignal): Promise<Caller> => {
@@ -46,11 +52,12 @@ async function requestProof(
   { namespace, name, uid, serviceAccount }: MountRequest['pod'],
   plan: Plan,
   podTokens: PodTokens,
-  audienceOf: (access: Access, signal: AbortSignal) => Promise<string | undefined>,
+  proofOf: ProofOf,
   signal: AbortSignal,
 ): Promise<Tokens> {
-  const [first] = plan.sources;
-  const request = first === undefined ? undefined : await audienceOf(first.access, signal);
+  const proof = await firstProof(plan, proofOf, signal);
+  if (proof === undefined) return new Map();
+  const request = proof.audience;
   const wanted = { driver: request ?? '', request };
   try {
     const token = await podTokens.get({ namespace, serviceAccount, pod: name, podUid: uid }, wanted, signal);
@@ -60,4 +67,14 @@ async function requestProof(
     if (error instanceof KeymountError && error.code === 'token-missing') return new Map();
     throw error;
   }
+}
+
+/** Of the connections of a class, the first for which one may be asked for. */
+async function firstProof({ sources }: Plan, proofOf: ProofOf, signal: AbortSignal): ReturnType<ProofOf> {
+  if (sources.length === 0) return { audience: undefined };
+  for (const [source] of Map.groupBy(sources, ({ accessKey }) => accessKey).values()) {
+    const proof = source === undefined ? undefined : await proofOf(source.access, signal);
+    if (proof !== undefined) return proof;
+  }
+  return undefined;
 }

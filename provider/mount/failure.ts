@@ -22,7 +22,7 @@ export function combineFailures(failures: readonly KeymountError[]): KeymountErr
   const others = distinct
     .slice(1)
     .map((error) => `${error.at === undefined ? '' : `${formatPlace(error.at)}: `}${error.code}`);
-  return new CombinedFailure(first.code, [formatError(first), ...others].join(separator), { cause: first });
+  return new CombinedFailure(first.code, [formatError(first), ...new Set(others)].join(separator), { cause: first });
 }
 
 /** The text of a status: one line below 1 kB, of several failures or mistakes as many as fit, then `+N more`. */

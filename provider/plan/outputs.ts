@@ -15,6 +15,8 @@ export function checkCollisions(outputs: readonly Output[], problems: Problems):
   const named = outputs.filter(({ path }) => path !== '');
   for (const { first, second, reason } of findCollisions(named.map(({ path }) => path))) {
     const [a, b] = [named[first], named[second]];
-    if (a !== undefined && b !== undefined) problems.error(b.at, `and ${formatPlace(a.at)} ${reason}`);
+    if (a === undefined || b === undefined) continue;
+    const file = [a.at.name, b.at.name].includes(b.path) ? '' : `: ${JSON.stringify(b.path.slice(0, 80))}`;
+    problems.error(b.at, `and ${formatPlace(a.at)} ${reason}${file}`);
   }
 }

@@ -17,7 +17,7 @@ export type Selection =
   | TextKey
   | { readonly whole: 'keys' | 'reply' };
 
-/** The content of a secret. At least one of `bytes` and `keys` is there. */
+/** The content of a secret. At least one of `bytes`, `keys` and `problem` is there. */
 export interface Content {
   /** A secret without structure. */
   readonly bytes?: Uint8Array;
@@ -26,14 +26,17 @@ export interface Content {
   readonly reply?: JsonObject;
   /** Other forms of it that its dialect writes, as the key and the certificates of a certificate. */
   readonly parts?: Readonly<Record<string, string>>;
+  /** Why nothing but its `parts` can be had. */
+  readonly problem?: KeymountError;
 }
 
 /** The bytes of a file. Throws `key-missing` and `value-invalid`. */
 export function selectBytes(content: Content, selection: Selection, encoding: Encoding): Uint8Array {
+  if ('part' in selection) return selectPart(content, selection.part, encoding);
+  if (content.problem !== undefined) throw content.problem;
   if ('key' in selection) return selectKey(content, selection.key, encoding);
   if ('textKey' in selection) return decode(selectTextKey(content, selection), encoding);
   if ('jmesPath' in selection) return selectFound(content, selection.jmesPath, encoding);
-  if ('part' in selection) return selectPart(content, selection.part, encoding);
   if (content.bytes !== undefined) {
     return encoding === 'utf-8'
       ? content.bytes
@@ -66,9 +69,9 @@ function selectKey({ keys, bytes }: Content, key: string, encoding: Encoding): U
   return decode(typeof value === 'string' ? value : goJson(value), encoding);
 }
 
-function selectPart({ parts }: Content, part: string, encoding: Encoding): Uint8Array {
+function selectPart({ parts, problem }: Content, part: string, encoding: Encoding): Uint8Array {
   const text = parts !== undefined && Object.hasOwn(parts, part) ? parts[part] : undefined;
-  if (text === undefined) throw new KeymountError('key-missing', `the secret has no ${part} part`);
+  if (text === undefined) throw problem ?? new KeymountError('key-missing', `the secret has no ${part} part`);
   return decode(text, encoding);
 }
 
@@ -97,7 +100,7 @@ function jsonOf(bytes: Uint8Array): JsonValue {
 function listKeys(keys: JsonObject, wanted: string): string {
   const names = Object.keys(keys).sort();
   if (names.length === 0) return 'it has no keys at all';
-  const sameLetters = names.find((name) => name.toLowerCase() === wanted.toLowerCase());
+  const sameLetters = names.find((name) => name !== wanted && name.toLowerCase() === wanted.toLowerCase());
   if (sameLetters !== undefined) return `did you mean "${sameLetters}"? Keys are case-sensitive`;
   const shown = names.filter((name) => name.length <= 40).slice(0, 8);
   const more = names.length - shown.length;

@@ -59,6 +59,13 @@ export const awsKnobs: KnobsOf<AwsDropIn> = {
     about:
       'Read secrets 20 at a time with `BatchGetSecretValue` where the role may; it has to be allowed on `*`. Otherwise one by one, side by side.',
   },
+  tokenRequest: {
+    kind: yesNo,
+    default: false,
+    flag: 'aws-token-request',
+    about:
+      "Ask the API server for the pod's token where the driver sent none, as `tokenRequestFallback` allows. Off by default: the Go provider refuses such a Mount, because the CSIDriver lacks `tokenRequests`.",
+  },
   podIdentityTimeout: {
     kind: duration(1),
     default: 5_000,

@@ -145,6 +145,8 @@ export interface AwsDropIn {
   readonly ca: string | undefined;
   /** Read secrets with BatchGetSecretValue. */
   readonly batch: boolean;
+  /** Ask the API server for the pod's token where the driver sent none. */
+  readonly tokenRequest: boolean;
   /** Milliseconds for one answer of the Pod Identity agent, default 5 s. */
   readonly podIdentityTimeout: number;
   /** Milliseconds for one request, default 10 s. */

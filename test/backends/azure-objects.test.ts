@@ -32,7 +32,11 @@ describe('objects of a Key Vault', () => {
     from.read([lab.backend.parseRef(sourceOf(address, more))], signal)[0] as Promise<Secret>;
   const text = (secret: Secret) => Buffer.from(secret.bytes ?? []).toString();
   const failing = async (address: string, more: Partial<NewSource> = {}, from = session) => {
-    const [result] = await Promise.allSettled([start(address, more, from)]);
+    const whole = start(address, more, from).then((secret) => {
+      selectBytes(secret, { whole: 'keys' }, 'utf-8');
+      return secret;
+    });
+    const [result] = await Promise.allSettled([whole]);
     return formatError(errorOf(result));
   };
 
@@ -66,6 +70,28 @@ describe('objects of a Key Vault', () => {
     assert.equal(text(await start('many~2', { version: middle })), 'at 2054');
     assert.match(await failing('many~70'), /version 70 before the newest.*59 enabled versions.*\[secret-missing\]/);
     assert.match(await failing('nothing~1'), /\[secret-missing\]/);
+  });
+
+  it('begins a history at the newest version that is enabled, where the newest of all is not', async () => {
+    lab.vault.put('secrets/withdrawn', { created: 10, fields: { value: 'older' } });
+    const good = lab.vault.put('secrets/withdrawn', { created: 20, fields: { value: 'good' } });
+    const bad = lab.vault.put('secrets/withdrawn', { created: 30, enabled: false, fields: { value: 'bad' } });
+    const newest = await start('withdrawn~0');
+    assert.deepEqual([text(newest), newest.version], ['good', good]);
+    assert.equal(text(await start('withdrawn~1')), 'older');
+    assert.equal(text(await start('withdrawn~0', { version: good })), 'good');
+    assert.match(await failing('withdrawn~0', { version: bad }), /no version \w+ of .*2 enabled versions.*missing\]/);
+    assert.match(await failing('withdrawn'), /disabled secret.*\[secret-denied\]/);
+  });
+
+  it('keeps the file of a certificate that it cannot convert, for those who want it as it is', async () => {
+    const fields = { value: 'bm90IGEgZmlsZQ==', contentType: 'application/x-pkcs12', kid: 'https://x/keys/cert/1' };
+    lab.vault.put('secrets/locked', { fields });
+    const secret = await start('locked');
+    assert.equal(Buffer.from(selectBytes(secret, { part: 'value' }, 'utf-8')).toString(), fields.value);
+    assert.throws(() => selectBytes(secret, { whole: 'keys' }, 'utf-8'), /no PKCS#12 file/);
+    assert.throws(() => selectBytes(secret, { part: 'key' }, 'utf-8'), /no PKCS#12 file/);
+    assert.throws(() => selectBytes(secret, { jmesPath: 'a' }, 'utf-8'), /no PKCS#12 file/);
   });
 
   it('makes PEM of a PKCS#12 certificate, and keeps its parts and the file', async () => {

@@ -102,7 +102,7 @@ describe('logins to Google Cloud', () => {
     const odd = await lab.refused(podLogin({ [account]: reader, [delegates]: 'a@x' }));
     assert.match(
       odd,
-      /unable to parse the annotation iam\.gke\.io\/gcp-service-account-delegates.*JSON list.*\[login-failed\]/,
+      /unable to parse the annotation iam\.gke\.io\/gcp-service-account-delegates.*JSON list.*\[login-denied\]/,
     );
   });
 
@@ -132,7 +132,7 @@ describe('logins to Google Cloud', () => {
     const error = await lab.refused(podLogin());
     assert.match(
       error,
-      /the metadata server does not know instance\/attributes\/cluster-name: 404; this is no node of GKE/,
+      /the metadata server does not know instance\/attributes\/cluster-name: 404; this is no node of GKE.*\[login-denied\]$/,
     );
   });
 
@@ -157,7 +157,10 @@ describe('logins to Google Cloud', () => {
       assert.equal(session.serviceAccountUid, undefined);
       assert.equal(asked[0]?.[0], audience);
       writeFileSync(file, JSON.stringify({ type: 'authorized_user' }));
-      assert.match(await other.refused(podLogin(), { auth }), /wif\.json is of type authorized_user/);
+      assert.match(
+        await other.refused(podLogin(), { auth }),
+        /wif\.json is of type authorized_user.*\[login-denied\]$/,
+      );
     } finally {
       await other.close();
     }
@@ -248,13 +251,13 @@ describe('logins with the key of a service account', () => {
     );
     assert.match(
       await lab.refused(withKey('secret text'), { auth }),
-      /^key\.json is not a JSON object \[login-failed\]$/,
+      /^key\.json is not a JSON object \[login-denied\]$/,
     );
     const external = JSON.stringify({ type: 'external_account', audience: 'a' });
     assert.match(await lab.refused(withKey(external), { auth }), /must be a service account key/);
     const odd = JSON.stringify({ type: 'service_account', client_email: reader, private_key: 'abc' });
     const error = await lab.refused(withKey(odd), { auth });
-    assert.match(error, /not an RSA key in PEM \[login-failed\]/);
+    assert.match(error, /not an RSA key in PEM \[login-denied\]/);
     assert.doesNotMatch(error, /abc/);
   });
 

@@ -105,7 +105,10 @@ describe('pods of one ServiceAccount on gcp.sock and gke.sock', requires('fakeku
     const refused = await mount(aPod(), auth);
     assert.ok('code' in refused);
     assert.equal(refused.code, 'PERMISSION_DENIED');
-    assert.match(refused.message, /does not allow ServiceAccount shop\/web.*\[connection-not-allowed\]/);
+    assert.match(
+      refused.message,
+      /does not allow ServiceAccount shop\/web.*dropIn\.gcp\.providerIdentity \[connection-not-allowed\]/,
+    );
     assert.equal(cloud.count('metadata instance/service-accounts'), 0);
     const listed = await mount(aPod({ namespace: 'ops' }), auth);
     assert.ok('message' in listed);

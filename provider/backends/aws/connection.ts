@@ -23,6 +23,8 @@ export interface AwsConnection {
   readonly ca: string | undefined;
   /** Read secrets 20 at a time. */
   readonly batch: boolean;
+  /** May the API server be asked for a token that the driver did not send? */
+  readonly tokenRequest: boolean;
   /** Milliseconds for one request. */
   readonly timeout: number;
   /** Milliseconds for one answer of the Pod Identity agent. */
@@ -125,6 +127,7 @@ export function awsConnectionSchema(service: AwsService | undefined): z.ZodType<
     .transform(({ endpoint, stsEndpoint, podIdentityEndpoint, ...rest }) => ({
       ...rest,
       service,
+      tokenRequest: true,
       region: rest.region,
       failoverRegion: rest.failoverRegion,
       assumeRole: rest.assumeRole,

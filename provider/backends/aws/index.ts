@@ -30,6 +30,7 @@ export function createAwsBackend(kind: string, service: AwsService | undefined):
     scopeOf: ({ auth }) => (auth.method === 'irsa' ? 'serviceAccount' : 'pod'),
     identityOf: () => 'pod',
     tokenAudience: async ({ auth }) => auth.audience,
+    onlySentTokens: ({ tokenRequest }) => !tokenRequest,
     lines: () => (network === undefined ? [] : [network.pools, network.agentPools].flatMap(statesOf)),
     parseRef: (source) => parseAwsRef(source, service),
     async connect(connection, login, deps, signal) {

@@ -41,6 +41,7 @@ export function inlineConnection(
     dualStack: aws.dualStack,
     ca: aws.ca,
     batch: aws.batch,
+    tokenRequest: aws.tokenRequest,
     timeout: aws.timeout,
     agentTimeout: aws.podIdentityTimeout,
     retries: aws.retries,

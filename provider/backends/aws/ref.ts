@@ -27,11 +27,12 @@ export function parseAwsRef(source: Source, service: AwsService | undefined): Aw
   if (problem !== undefined) throw refuse(`the name ${problem}`);
   const arn = isArn(name) ? parseArn(name) : undefined;
   if (isArn(name) && arn === undefined) throw refuse(`${name} is not an ARN`);
+  checkType(source, name, service, refuse);
   const known = [arn?.service, address.service, service].filter((each) => each !== undefined);
   const [first] = new Set(known);
   if (first !== 'secretsmanager' && first !== 'ssm') throw refuse(`nothing says what service of AWS ${name} is in`);
   if (known.some((each) => each !== first)) {
-    throw refuse(`${name} is not in ${service === 'ssm' ? 'Parameter Store' : 'Secrets Manager'}`);
+    throw refuse(`${name} is not in ${service === 'ssm' ? titles.ssm : titles.secretsmanager}`);
   }
   // A name of the class's own would pass the allow rules of the connection, which see the first.
   if (service !== undefined && failoverName !== undefined) throw refuse('the failover region has the same names');
@@ -43,6 +44,21 @@ export function parseAwsRef(source: Source, service: AwsService | undefined): Aw
       ? undefined
       : { name: failoverName ?? name, label: failoverLabel ?? label };
   return { service: first, name, version: source.version, label, failover };
+}
+
+const titles: Readonly<Record<AwsService, string>> = { secretsmanager: 'Secrets Manager', ssm: 'Parameter Store' };
+
+/** An AWS class says with `objectType` what it expects of an object, also where a named connection brings the service. */
+function checkType(
+  { type }: Source,
+  name: string,
+  service: AwsService | undefined,
+  refuse: (message: string) => KeymountError,
+): void {
+  if (service === undefined || (type !== 'secretsmanager' && type !== 'ssm') || type === service) return;
+  throw refuse(
+    `objectType says that ${name} is in ${titles[type]}, but its connection reads ${titles[service]}: correct one of them`,
+  );
 }
 
 /** AWS takes names as they are. Those of a named connection are plain, so that its allow rules mean what they look like. */

@@ -21,7 +21,7 @@ export interface ReadQuestion {
 export function explainRead(reply: Reply, question: ReadQuestion): KeymountError {
   const { ref, vault, verb, who } = question;
   const reason = reasonOf(reply, question.secrets);
-  const object = describeRef(ref);
+  const object = describeRef(verb === 'list' ? { ...ref, version: undefined, back: undefined } : ref);
   const doing = `${verb === 'list' ? 'listing the versions of' : 'reading'} ${object} of ${vault} as ${whoText(who)}`;
   const { status } = reply;
   if (status === 404) {

@@ -7,19 +7,20 @@ export interface AzureRef {
   readonly name: string;
   /** Undefined: the newest. */
   readonly version: string | undefined;
-  /** So many enabled versions before that one, by the time when they were made. */
-  readonly back: number;
+  /** So many enabled versions before that one, by the time when they were made. Undefined: that one, enabled or not. */
+  readonly back: number | undefined;
 }
 
 export const collections = ['secrets', 'keys', 'certificates'] as const;
 export type Collection = (typeof collections)[number];
 
 /**
- * `license`, `secrets/license`, `keys/signing`, `certificates/web`; `license~1` is the version before. Throws `class-invalid`.
+ * `license`, `secrets/license`, `keys/signing`, `certificates/web`; `license~0` is the newest version that is enabled, `license~1`
+ * the one before. Throws `class-invalid`.
  */
 export function parseAzureRef({ address, version, request, at }: Source): AzureRef {
   const refuse = (message: string, hint?: string) => new KeymountError('class-invalid', message, { at, hint });
-  const match = /^(?:(secrets|keys|certificates)\/)?([0-9a-zA-Z-]{1,127})(?:~([1-9]\d{0,3}))?$/.exec(address);
+  const match = /^(?:(secrets|keys|certificates)\/)?([0-9a-zA-Z-]{1,127})(?:~(0|[1-9]\d{0,3}))?$/.exec(address);
   if (match === null) {
     throw refuse(
       'the name of an object of a Key Vault has letters, digits and - only, at most 127',
@@ -32,7 +33,12 @@ export function parseAzureRef({ address, version, request, at }: Source): AzureR
   }
   const [, collection, name = '', back] = match;
   const known = collections.find((each) => each === collection) ?? 'secrets';
-  return { collection: known, name, version: version === 'latest' ? undefined : version, back: Number(back ?? 0) };
+  return {
+    collection: known,
+    name,
+    version: version === 'latest' ? undefined : version,
+    back: back === undefined ? undefined : Number(back),
+  };
 }
 
 /** The singular, for messages. */
@@ -44,5 +50,7 @@ export function kindOf(collection: Collection): string {
 export function describeRef({ collection, name, version, back }: AzureRef): string {
   const object = `${kindOf(collection)} ${name}`;
   const of = version === undefined ? object : `version ${version} of ${object}`;
-  return back === 0 ? of : `version ${back} before ${version === undefined ? `the newest of ${object}` : of}`;
+  if (back === undefined) return of;
+  if (back === 0) return version === undefined ? `enabled version of ${object}` : of;
+  return `version ${back} before ${version === undefined ? `the newest of ${object}` : of}`;
 }

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { KeymountError } from '../../errors.ts';
+import { KeymountError, toKeymountError } from '../../errors.ts';
 import type { Reply } from '../../net/request.ts';
 import { orderChain, splitPem, toPem } from '../../render/pem.ts';
 import { readPkcs12 } from '../../render/pkcs12.ts';
@@ -16,7 +16,10 @@ export interface ReplyOptions {
   readonly now: number;
 }
 
-/** A reply of status 200 as a secret. Throws `backend-reply-invalid` and `value-invalid`. */
+/**
+ * A reply of status 200 as a secret; its `problem` is that of a certificate that cannot be converted. Throws `backend-reply-invalid`
+ * and `value-invalid`.
+ */
 export async function replyToSecret(reply: Reply, options: ReplyOptions): Promise<Secret> {
   const body = jsonObjectOf(reply.body);
   if (body === undefined) throw unusable(options.ref, 'is no JSON object');
@@ -32,7 +35,7 @@ export async function replyToSecret(reply: Reply, options: ReplyOptions): Promis
   }
 }
 
-type Read = Pick<Secret, 'bytes' | 'keys' | 'parts' | 'version'>;
+type Read = Pick<Secret, 'bytes' | 'keys' | 'parts' | 'problem' | 'version'>;
 
 async function readSecret(body: JsonObject, options: ReplyOptions): Promise<Read> {
   const { ref } = options;
@@ -41,9 +44,15 @@ async function readSecret(body: JsonObject, options: ReplyOptions): Promise<Read
   const version = versionOf(textOf(body, 'id'), ref, 'secret id is nil');
   // Only a certificate's secret has a key id.
   if (!textOf(body, 'kid')) return { bytes: Buffer.from(value), version, parts: { value }, ...keysOf(value) };
-  const pem = await toPemText(value, textOf(body, 'contentType'), options);
-  const { certificates, key } = splitPem(pem);
-  return { bytes: Buffer.from(pem), version, parts: { value, certificates, key, empty: '' } };
+  const asItIs = { value, empty: '' };
+  try {
+    const pem = await toPemText(value, textOf(body, 'contentType'), options);
+    const { certificates, key } = splitPem(pem);
+    return { bytes: Buffer.from(pem), version, parts: { ...asItIs, certificates, key } };
+  } catch (thrown) {
+    // Whoever wants the file as it is, with objectFormat pfx, needs no PEM of it.
+    return { version, parts: asItIs, problem: toKeymountError(thrown) };
+  }
 }
 
 /** A secret that is a JSON object has keys. */

@@ -60,20 +60,20 @@ export async function openSession(
   }
 
   async function read(ref: AzureRef, signal: AbortSignal): Promise<Secret> {
-    const version = ref.back === 0 ? (ref.version ?? '') : await versionBefore(ref, signal);
+    const version = ref.back === undefined ? (ref.version ?? '') : await versionBefore(ref, ref.back, signal);
     const path = `/${ref.collection}/${ref.name}/${version}?${apiVersion}`;
     const reply = await ask(path, ref, 'get', signal);
     return await replyToSecret(reply, { ref, constructPemChain, now: deps.clock.now() });
   }
 
   /** The files of a history are read side by side, from one list. */
-  async function versionBefore(ref: AzureRef, signal: AbortSignal): Promise<string> {
+  async function versionBefore(ref: AzureRef, back: number, signal: AbortSignal): Promise<string> {
     const path = `/${ref.collection}/${ref.name}/versions?${apiVersion}`;
     const versions = await lists.run(path, signal, (shared) =>
       listVersions(path, ref, vault, (page) => ask(page, ref, 'list', shared)),
     );
     const start = ref.version === undefined ? 0 : versions.indexOf(ref.version);
-    const version = start === -1 ? undefined : versions[start + ref.back];
+    const version = start === -1 ? undefined : versions[start + back];
     if (version !== undefined) return version;
     throw new KeymountError('secret-missing', `there is no ${describeRef(ref)} in ${vault.text}`, {
       hint: `it has ${versions.length} enabled versions`,

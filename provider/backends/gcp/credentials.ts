@@ -27,7 +27,7 @@ export interface ExternalAccount {
 
 const largestFile = 64 * 1024;
 
-/** Throws `login-failed`, which names the file and never what is in it. */
+/** Throws `login-denied`, which names the file and never what is in it. */
 export async function readCredentials(path: string): Promise<Credentials> {
   return parseCredentials(await readSmallFile(path), path);
 }
@@ -105,5 +105,5 @@ async function readSmallFile(path: string): Promise<string> {
 }
 
 function failed(title: string, what: string, reason?: string): KeymountError {
-  return new KeymountError('login-failed', `${title} ${what}`, { reason });
+  return new KeymountError('login-denied', `${title} ${what}`, { reason });
 }

@@ -41,6 +41,7 @@ export function createGcpBackend(service: Service): Backend<GcpConnection, GcpRe
     scopeOf: ({ auth }) => (auth.method === 'workload-identity' ? 'serviceAccount' : 'pod'),
     identityOf: ({ auth }) => (auth.method === 'provider-adc' ? 'admin' : 'pod'),
     allowOf: ({ allow }) => allow,
+    allowSetting: 'dropIn.gcp.providerIdentity',
     tokenAudience: async (connection, deps, signal) =>
       (await partsOf(connection, deps).pools?.get(signal))?.tokenAudience,
     lines: () =>

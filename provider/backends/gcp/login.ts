@@ -63,7 +63,7 @@ function withKey({ deps }: LoginParts, { publishSecrets }: Login): Authority {
   }
   const key = parseCredentials(text, keyName);
   if (key.type !== 'service_account') {
-    throw new KeymountError('login-failed', `${keyName} is of type ${key.type}; it must be a service account key`);
+    throw new KeymountError('login-denied', `${keyName} is of type ${key.type}; it must be a service account key`);
   }
   return ofKey(key, deps.clock.now());
 }
@@ -161,7 +161,7 @@ function parseDelegates(annotations: ReadonlyMap<string, string>): string[] {
     // It is told below.
   }
   throw new KeymountError(
-    'login-failed',
+    'login-denied',
     `unable to parse the annotation ${delegatesAnnotation} of the ServiceAccount`,
     {
       hint: 'it is a JSON list of e-mail addresses',

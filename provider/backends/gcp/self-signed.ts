@@ -7,7 +7,7 @@ export const selfSignedLife = 3_600_000;
 
 /**
  * An access token that the owner of a service account's key signs for itself (https://google.aip.dev/auth/4111). No server is
- * asked, so nothing in the key file, which a pod may bring, says where keymount connects to. Throws `login-failed`.
+ * asked, so nothing in the key file, which a pod may bring, says where keymount connects to. Throws `login-denied`.
  */
 export function selfSignedToken({ email, keyId, privateKey }: ServiceAccountKey, scope: string, now: number): string {
   const issued = Math.floor(now / 1000);
@@ -19,7 +19,7 @@ export function selfSignedToken({ email, keyId, privateKey }: ServiceAccountKey,
     if (key.asymmetricKeyType !== 'rsa') throw new Error('not RSA');
     return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`;
   } catch {
-    throw new KeymountError('login-failed', 'the private_key of the service account key is not an RSA key in PEM');
+    throw new KeymountError('login-denied', 'the private_key of the service account key is not an RSA key in PEM');
   }
 }
 

@@ -39,7 +39,7 @@ export class WorkloadPools {
     this.#clock = clock;
   }
 
-  /** Throws `login-failed` where nobody knows of a pool. */
+  /** Throws `login-denied` where nobody knows of a pool. */
   async get(signal: AbortSignal): Promise<WorkloadPool> {
     if (this.#found !== undefined) return this.#found;
     return await this.#flights.run('', signal, (shared) => this.#find(shared));
@@ -60,7 +60,7 @@ export class WorkloadPools {
     // Read anew each time: the file is small, and who corrects it waits for that.
     const file = await readCredentials(credentials);
     if (file.type === 'external_account') return poolOf(file.audience);
-    throw new KeymountError('login-failed', `${credentials} names no workload identity pool`, {
+    throw new KeymountError('login-denied', `${credentials} names no workload identity pool`, {
       reason: `its type is ${file.type}, not external_account`,
     });
   }
@@ -95,10 +95,15 @@ export class WorkloadPools {
     const reply = await this.#line.askMetadata(path, signal);
     const text = reply.body.toString('latin1').trim();
     if (reply.status === 200 && /^[\w.:-]{1,255}$/.test(text)) return text;
-    throw new KeymountError('login-failed', `the metadata server does not know ${path}`, {
-      reason: String(reply.status),
-      hint: 'this is no node of GKE: set the project, location and name of the cluster, or a credentials file of its workload identity pool',
-    });
+    // A 5xx may be over soon, and says nothing about the pod.
+    throw new KeymountError(
+      reply.status < 500 ? 'login-denied' : 'login-failed',
+      `the metadata server does not know ${path}`,
+      {
+        reason: String(reply.status),
+        hint: 'this is no node of GKE: set the project, location and name of the cluster, or a credentials file of its workload identity pool',
+      },
+    );
   }
 }
 

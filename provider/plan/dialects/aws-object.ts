@@ -4,6 +4,7 @@ import { checkPath } from '../outputs.ts';
 import type { Access, Output } from '../plan.ts';
 import type { Problems } from '../problems.ts';
 import type { NewSource } from '../sources.ts';
+import { isNull } from '../yaml.ts';
 import { type AwsService, formatAwsAddress } from './aws-address.ts';
 import { checkName, fileName, readObjectType, shownName } from './aws-names.ts';
 import type { AwsClass } from './aws-parameters.ts';
@@ -75,6 +76,8 @@ export function readAwsObject(fields: Fields, ofClass: AwsClass, freshness: Fres
       access: accessOf(ofClass.access, named),
       address,
       ...(version === undefined ? {} : { version }),
+      // Not in the address, which the allow rules of a named connection are about.
+      ...(isNamed && service !== undefined ? { type: service } : {}),
       ...readFreshness(fields, freshness, version !== undefined),
       at: fields.at,
     },
@@ -145,6 +148,10 @@ function readFailover(
   const fail = (message: string) => fields.error('failoverObject', message);
   if (node.kind !== 'map') {
     fail('must hold the objectName in the failover region');
+    return {};
+  }
+  if (node.entries.every(({ value }) => isNull(value))) {
+    fields.warn('failoverObject', 'is empty and ignored');
     return {};
   }
   const failover = new Fields(node, { ...fields.place('failoverObject') }, problems);

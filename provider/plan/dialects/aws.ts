@@ -5,7 +5,7 @@ import type { Parameters } from '../parameters.ts';
 import type { Output, Plan } from '../plan.ts';
 import { Problems } from '../problems.ts';
 import { Sources } from '../sources.ts';
-import { findDuplicates } from './aws-duplicates.ts';
+import { findDuplicateAliases, findDuplicates } from './aws-duplicates.ts';
 import { awsFields, awsStruct, readAwsObject } from './aws-object.ts';
 import { readAwsClass } from './aws-parameters.ts';
 import { toGoMap } from './aws-yaml.ts';
@@ -19,14 +19,16 @@ export function parseAwsClass(parameters: Parameters): Plan {
   const entries = readObjects(parameters.get('objects'), 'objectName', awsFields, problems, (entry, at) =>
     toGoMap(entry, awsStruct, at, problems),
   );
-  const objects = entries.map((fields) => readAwsObject(fields, ofClass, freshness, problems));
-  const duplicates = findDuplicates(objects, problems);
+  const all = entries.map((fields) => readAwsObject(fields, ofClass, freshness, problems));
+  const duplicates = findDuplicates(all, problems);
+  const objects = all.filter((object) => !duplicates.has(object));
+  const sameAliases = findDuplicateAliases(objects, problems);
   const sources = new Sources();
   const outputs: Output[] = [];
   for (const object of objects) {
-    if (duplicates.has(object)) continue;
     const source = sources.add(object.source);
-    outputs.push(...object.outputs.map((output) => ({ ...output, source })));
+    const files = object.outputs.filter((output) => !sameAliases.has(output));
+    outputs.push(...files.map((output) => ({ ...output, source })));
   }
   checkCollisions(outputs, problems);
   problems.throwIfAny();

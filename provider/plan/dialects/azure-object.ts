@@ -94,7 +94,8 @@ export function readAzureObject(
     return {
       source: {
         access,
-        address: `${collection}/${name}${index === 0 ? '' : `~${index}`}`,
+        // The newest may be disabled: a history begins at the newest that is not.
+        address: `${collection}/${name}${history > 1 ? `~${index}` : ''}`,
         ...(pinned === undefined ? {} : { version: pinned }),
         ...readFreshness(fields, ofClass, pinned !== undefined),
         at: fields.at,

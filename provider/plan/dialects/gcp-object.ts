@@ -42,6 +42,9 @@ export const gcpFields: FieldNames = {
   },
 };
 
+/** Characters of a name in a place. */
+const longestName = 100;
+
 /** One entry of `secrets`, or undefined where something is so wrong that nothing can be said of it. */
 export function readGcpObject(
   fields: Fields,
@@ -74,7 +77,8 @@ export function readGcpObject(
       optional,
       versionId: address,
       backendVersion: true,
-      at: fields.at,
+      // Of several entries that cannot be read, the others than the first are told by their place alone.
+      at: address.length <= longestName ? { ...fields.at, name: address } : fields.at,
     },
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KeymountError } from '../../../provider/errors.ts';
 import type { PodTokens } from '../../../provider/kube/pod-token.ts';
-import { createCallers } from '../../../provider/mount/callers.ts';
+import { createCallers, type ProofOf } from '../../../provider/mount/callers.ts';
 import { readRequest } from '../../../provider/mount/request.ts';
 import { parseClass } from '../../../provider/plan/parse.ts';
 import type { IdentityProver, Tokens } from '../../../provider/sessions/identity.ts';
@@ -21,8 +21,11 @@ const requestOf = (tokens?: Parameters<typeof driverRequest>[0]['tokens']) =>
 const planOf = (parameters: Record<string, string> = {}) =>
   parseClass('vault', new Map(Object.entries({ roleName: 'web', objects, ...parameters })));
 
+/** Classes with the audience `none` are of a connection that takes only what the driver sends. */
+const proofOf: ProofOf = async ({ audience }) => (audience === 'none' ? undefined : { audience });
+
 const callersOf = (identities: IdentityProver, podTokens: PodTokens | undefined, now = () => 1_000) =>
-  createCallers(identities, podTokens, async ({ audience }) => audience, { ...systemClock, now });
+  createCallers(identities, podTokens, proofOf, { ...systemClock, now });
 
 /** A prover that remembers what it was shown, and takes it for proven until 2000. */
 function prover(remembers = false) {
@@ -122,6 +125,13 @@ describe('who asks', () => {
       shown.map((one) => one.tokens),
       [[], []],
     );
+  });
+
+  it('is not proven where the connection takes only tokens of the driver: none is asked for', async () => {
+    const { podTokens, asked } = apiServer(() => new SecretString('requested'));
+    const { identities, shown } = prover();
+    await callersOf(identities, podTokens)(requestOf(), planOf({ audience: 'none' }), never);
+    assert.deepEqual([asked, shown[0]?.tokens], [[], []]);
   });
 
   it('fails with any other failure of the API server', async () => {

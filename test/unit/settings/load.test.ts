@@ -19,9 +19,10 @@ const vaultDefaults = {
     skipVerify: false,
   },
   allowedAddresses: undefined,
-  timeout: 10_000,
+  // As of the Go client: azure/creds may take half a minute.
+  timeout: 60_000,
   retries: 2,
-  maxConcurrent: 32,
+  maxConcurrent: 64,
   proxy: undefined,
 };
 
@@ -32,6 +33,7 @@ const awsDefaults = {
   endpoints: { all: undefined, secretsManager: undefined, ssm: undefined, sts: undefined, podIdentity: undefined },
   ca: undefined,
   batch: false,
+  tokenRequest: false,
   podIdentityTimeout: 5_000,
   timeout: 10_000,
   retries: 2,
@@ -79,7 +81,7 @@ const azureDefaults = {
   ca: undefined,
   timeout: 10_000,
   retries: 3,
-  maxConcurrent: 32,
+  maxConcurrent: 64,
   proxy: undefined,
 };
 

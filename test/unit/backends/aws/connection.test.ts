@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { awsConnectionSchema } from '../../../../provider/backends/aws/connection.ts';
+import { awsBackend } from '../../../../provider/backends/aws/index.ts';
 import { inlineConnection } from '../../../../provider/backends/aws/inline.ts';
 import type { InlineSettings } from '../../../../provider/plan/plan.ts';
 import { load } from '../../settings/loading.ts';
@@ -58,6 +59,13 @@ describe('the connection of an AWS class', () => {
       ['http://127.0.0.1:4566', 'https://ssm.internal', 'http://127.0.0.1:4566', undefined],
     );
     assert.deepEqual([fips, dualStack, ca], [true, true, '/etc/ca.pem']);
+  });
+
+  it('takes only tokens that the driver sent, as the Go provider does, unless the admin wants others', () => {
+    const onlySent = (env?: Record<string, string>) => awsBackend.onlySentTokens?.(of({}, env));
+    assert.equal(onlySent(), true);
+    assert.equal(onlySent({ KEYMOUNT_AWS_TOKEN_REQUEST: 'true' }), false);
+    assert.equal(awsBackend.onlySentTokens?.(awsConnectionSchema('ssm').parse({})), false);
   });
 
   it('logs in as the class says', () => {

@@ -8,14 +8,15 @@ describe('an address in a Key Vault', () => {
   it('names a secret unless it says otherwise, its newest version, or one before it', () => {
     const ref = (address: string, version?: string) =>
       parseAzureRef(sourceOf(address, version === undefined ? {} : { version }));
-    assert.deepEqual(ref('license'), { collection: 'secrets', name: 'license', version: undefined, back: 0 });
+    assert.deepEqual(ref('license'), { collection: 'secrets', name: 'license', version: undefined, back: undefined });
     assert.deepEqual(ref('secrets/license', 'latest'), ref('license'));
     assert.deepEqual(ref('keys/a-B-9~2'), { collection: 'keys', name: 'a-B-9', version: undefined, back: 2 });
+    assert.equal(ref('license~0').back, 0);
     assert.deepEqual(ref('certificates/web', '7f'), {
       collection: 'certificates',
       name: 'web',
       version: '7f',
-      back: 0,
+      back: undefined,
     });
   });
 
@@ -29,7 +30,7 @@ describe('an address in a Key Vault', () => {
       'a_b',
       'a.b',
       'ä',
-      'a~0',
+      'a~01',
       'a~',
       'x'.repeat(128),
     ]) {

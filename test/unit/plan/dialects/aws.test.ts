@@ -168,7 +168,13 @@ describe('an object of an AWS class', () => {
       first('objectName: a, objectAlias: f, objectVersion: "1", failoverObject: {objectName: b}'),
       /must match between primary and failover/,
     );
-    assert.match(first('objectName: a, objectAlias: f, failoverObject: {}'), /the object name must be specified/);
+    assert.match(
+      first('objectName: a, objectAlias: f, failoverObject: {objectVersionLabel: l}'),
+      /the object name must be specified/,
+    );
+    const empty = secret('objectName: a, failoverObject: {objectName: }');
+    assert.match(warningsOf('aws', empty)[0] ?? '', /failoverObject.*is empty and ignored/);
+    assert.equal(onlyFile('aws', empty).source.address, 'secretsmanager:a');
     assert.match(
       mistakes(
         parameter(
@@ -194,13 +200,44 @@ describe('an object of an AWS class', () => {
       first(', objectVersionLabel: l', ', objectVersionLabel: l'),
       `${start}, no object alias, and duplicate version label l`,
     );
-    assert.match(
+    assert.equal(
       first(', objectAlias: a, objectVersionLabel: l', ', objectAlias: a, objectVersionLabel: m'),
-      /write the same file/,
+      'found duplicate object alias a: objects[0] "db" (line 1) writes the same file',
     );
     assert.match(first(', objectVersionLabel: l', ', objectVersionLabel: m'), /write the same file/);
     assert.equal(first(', objectAlias: a', ', objectAlias: b'), '');
     assert.equal(first('', ', objectAlias: b'), '');
+  });
+
+  it('cannot have the file of another, which is named once', () => {
+    const [first, ...others] = mistakes(
+      secret('objectName: db, jmesPath: [{path: u, objectAlias: a/b}, {path: p, objectAlias: a_b}]'),
+    );
+    assert.deepEqual(
+      [first, others],
+      [
+        'objects[0].jmesPath[1] "a_b" (line 1): found duplicate object alias a_b: objects[0].jmesPath[0] "a/b" (line 1) writes the same file',
+        [],
+      ],
+    );
+    assert.deepEqual(mistakes(secret('objectName: db, jmesPath: [{path: u, objectAlias: db}]')), [
+      'objects[0].jmesPath[0] "db" (line 1): found duplicate object alias db: objects[0] "db" (line 1) writes the same file',
+    ]);
+    const names = ['a/b', 'a_b'].map((name) => `- {objectName: ${name}, objectType: secretsmanager}`);
+    assert.deepEqual(mistakes(classOf(names.join('\n'))), [
+      'objects[1] "a_b" (line 2): and objects[0] "a/b" (line 1) write the same file',
+    ]);
+  });
+
+  it('of a named connection says to it what it takes it for', () => {
+    const typeOf = (fields: string) =>
+      onlyFile('aws', { connection: 'main', objects: `- {objectName: db${fields}}` }).source.type;
+    assert.equal(typeOf(', objectType: ssmparameter'), 'ssm');
+    assert.equal(typeOf(', objectType: secretsmanager'), 'secretsmanager');
+    assert.equal(typeOf(''), undefined);
+    assert.equal(onlyFile('aws', secret('objectName: db')).source.type, undefined);
+    const own = onlyFile('aws', parameter('objectName: db, connection: main')).source;
+    assert.deepEqual([own.address, own.type], ['db', 'ssm']);
   });
 
   it('must be in a list, and be something', () => {

@@ -63,7 +63,7 @@ describe('an Azure class', () => {
     assert.deepEqual(files(plan), ['h/0 secret/db/0', 'h/1 secret/db/1', 'h/2 secret/db/2']);
     assert.deepEqual(
       plan.sources.map(({ address }) => address),
-      ['secrets/db', 'secrets/db~1', 'secrets/db~2'],
+      ['secrets/db~0', 'secrets/db~1', 'secrets/db~2'],
     );
     assert.deepEqual(
       plan.outputs.map(({ optional }) => optional),

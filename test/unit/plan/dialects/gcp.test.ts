@@ -51,6 +51,20 @@ describe('a gcp class', () => {
     );
   });
 
+  it('has the resource in the place of an entry that cannot be read, where several fail', () => {
+    const { at } = onlyFile('gcp', entry('')).output;
+    assert.deepEqual(at, { path: 'secrets[0]', name, line: 1 });
+    const long = `projects/${'p'.repeat(100)}/secrets/s/versions/1`;
+    assert.equal(onlyFile('gcp', gcp(`- {resourceName: ${long}, path: a}`)).output.at.name, 'a');
+  });
+
+  it('names the file that two entries have in common', () => {
+    const twice = gcp(`- {resourceName: ${name}, path: a}\n- {resourceName: ${name}, path: a}`);
+    assert.deepEqual(mistakesOf('gcp', twice), [
+      `secrets[1] "${name}" (line 2): and secrets[0] "${name}" (line 1) write the same file: "a"`,
+    ]);
+  });
+
   it('names entries by their place in secrets', () => {
     assert.match(mistakesOf('gcp', {})[0] ?? '', /^secrets: is missing or empty.*resourceName: projects/);
     assert.match(mistakesOf('gcp', gcp('- '))[0] ?? '', /^secrets\[0\].*is empty/);
