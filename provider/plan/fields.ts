@@ -11,8 +11,13 @@ export interface FieldNames {
   readonly mistakes: Readonly<Record<string, string>>;
   /** Keys of the class language that this version does not offer yet; ignoring them would do harm. */
   readonly unsupported: readonly string[];
-  /** An unknown key that resembles nothing: `error` in our own format, `warn` where such classes work today. */
+  /**
+   * An unknown key that resembles nothing, or what it resembles is there as well: `error` in our own format, `warn` where such
+   * classes work today.
+   */
   readonly unknown: 'error' | 'warn';
+  /** Keys of older formats that the dialect's own provider ignores, and so do we. */
+  readonly dead?: readonly string[];
 }
 
 /** Characters of a key in a place: all of a valid one, and enough to find any other. */
@@ -43,6 +48,10 @@ export class Fields {
       // An empty leftover of an older format does no harm.
       if (meant !== undefined && this.#isEmpty(key))
         this.#problems.warn(this.place(key), `is empty and ignored; it is now ${meant}`);
+      else if (meant !== undefined && names.unknown === 'warn' && this.has(meant))
+        this.#problems.warn(this.place(key), `is not a known field and is ignored; ${meant} counts`);
+      else if (meant !== undefined && names.dead?.includes(key))
+        this.#problems.warn(this.place(key), `is not a known field and is ignored; did you mean ${meant}?`);
       else if (meant !== undefined) this.error(key, `is not a known field; did you mean ${meant}?`);
       else if (names.unknown === 'error') this.error(key, `is not a known field; known are ${names.known.join(', ')}`);
       else this.#problems.warn(this.place(key), 'is not a known field and is ignored');

@@ -32,7 +32,8 @@ export function composeYaml(text: string): { contents: Node | null; lines: LineC
     throw new YamlError(`larger than ${largestText / 1024} KiB; split it into several classes`, 1);
   }
   const lines = new LineCounter();
-  const [first, ...others] = withoutStackTraces(() => compose(text, lines));
+  // An editor's byte order mark is no part of it; the library would count it as a column.
+  const [first, ...others] = withoutStackTraces(() => compose(text.replace(/^\ufeff/, ''), lines));
   const problem = [first, ...others].flatMap((document) => document?.errors ?? [])[0];
   if (problem !== undefined) throw new YamlError(problemText(problem), lines.linePos(problem.pos[0]).line);
   const second = others.find((document) => !isEmpty(document));

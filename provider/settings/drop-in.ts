@@ -50,7 +50,8 @@ export function dropInKnobs(dialect: Dialect): KnobsOf<VaultDropIn> {
     },
     timeout: {
       kind: duration(1),
-      default: 10_000,
+      // As of the Go providers: there are engines that take half a minute to issue, and a repeat would issue once more.
+      default: 60_000,
       flag: flag('timeout'),
       about: 'Time for one request.',
     },

@@ -32,6 +32,8 @@ export type Transport = (request: VaultRequest) => Promise<Reply>;
 
 /** Milliseconds to get a connection. Past it the server is not there, rather than slow. */
 const connectTimeout = 5_000;
+/** Milliseconds for a renewal at most: it is quick or not at all, and another must be in time. */
+const renewTimeout = 10_000;
 
 /**
  * What stands in for node-vault's own HTTP client: kept connections, tries, one redirect within the connection, and bounds. The
@@ -39,11 +41,12 @@ const connectTimeout = 5_000;
  */
 export function createTransport(connection: VaultConnection, pools: Pools, deps: BackendDeps): Transport {
   const { retries, timeout } = connection;
-  const bounds = { timeout, connectTimeout, maxBytes: deps.replyBytes };
 
   function send(address: Address, message: Message, signal: AbortSignal, tries?: Tries): Promise<Reply> {
     const { tls, maxConcurrent, proxy, guarded } = connection;
     const pool = pools.get({ address, tls, maxConcurrent, proxy, guarded });
+    const patience = callOf(message) === 'renew' ? Math.min(timeout, renewTimeout) : timeout;
+    const bounds = { timeout: patience, connectTimeout, maxBytes: deps.replyBytes };
     let last: Outcome | undefined;
     const attempt = async () => {
       if (last !== undefined && tries?.again() === false) return asFinal(last);
@@ -55,7 +58,7 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
       deps.onRequest({ backend: 'vault', call: callOf(message), code: codeOf(outcome), seconds });
       return outcome;
     };
-    return retrying(attempt, { retries, window: timeout }, deps, signal);
+    return retrying(attempt, { retries, window: patience }, deps, signal);
   }
 
   return async ({ uri, method, headers, json, signal, tries }) => {

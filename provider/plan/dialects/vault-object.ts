@@ -33,6 +33,9 @@ const ownKeys = [
   'revokeCertificate',
 ];
 
+/** Values of `encoding`, in any case. */
+const encodings = ['utf-8', 'base64', 'hex'] as const;
+
 export const vaultFields: FieldNames = {
   known: [...ownKeys, ...commonKeys],
   unsupported: laterKeys,
@@ -71,7 +74,7 @@ export function readVaultObject(
   const jmesPath = readJmesPath(fields);
   if (jmesPath !== undefined && fields.has('secretKey'))
     fields.error('secretKey', 'cannot be combined with jmesPath: keep one');
-  const encoding = readDecoding(fields);
+  const decode = readDecoding(fields, secretKey === undefined && jmesPath === undefined);
   const filePermission = readFilePermission(fields);
   const mode = filePermission === 0 ? readMode(fields) : filePermission;
   const optional = fields.boolean('optional');
@@ -92,7 +95,7 @@ export function readVaultObject(
     output: {
       path: objectName,
       select: jmesPath !== undefined ? { jmesPath } : secretKey === undefined ? { whole: 'reply' } : { key: secretKey },
-      decode: jmesPath === undefined && secretKey === undefined ? 'utf-8' : encoding,
+      decode,
       ...(mode === undefined ? {} : { mode }),
       optional,
       versionPrefix: versionPrefix(fields, { objectName, secretPath, secretKey, args, filePermission }),
@@ -146,11 +149,18 @@ function readKey(fields: Fields): string | undefined {
   return secretKey ?? key;
 }
 
-function readDecoding(fields: Fields): Encoding {
-  const encoding = readEncoding(fields, 'encoding', ['utf-8', 'base64', 'hex']);
-  if (!fields.has('decode')) return encoding;
-  if (fields.has('encoding')) fields.error('decode', 'means the same as encoding: keep one');
-  return readDecode(fields);
+/** A whole answer is never decoded; the Go provider does not even look at its `encoding`. */
+function readDecoding(fields: Fields, isWhole: boolean): Encoding {
+  if (fields.has('decode')) {
+    if (fields.has('encoding')) fields.error('decode', 'means the same as encoding: keep one');
+    const decode = readDecode(fields);
+    return isWhole ? 'utf-8' : decode;
+  }
+  if (!isWhole) return readEncoding(fields, 'encoding', encodings);
+  const text = fields.text('encoding')?.toLowerCase();
+  if (text !== undefined && !encodings.some((encoding) => encoding === text))
+    fields.warn('encoding', 'is ignored without secretKey');
+  return 'utf-8';
 }
 
 /** 0 where it is absent, as in the Go provider: then the permission of the request counts. */

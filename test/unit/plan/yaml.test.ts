@@ -31,6 +31,11 @@ describe('YAML of a class', () => {
     assert.deepEqual(tree(scalars.map((text) => `- ${text}`).join('\n')), scalars);
   });
 
+  it('skips the byte order mark of an editor at its beginning, and keeps one anywhere else', () => {
+    assert.deepEqual(tree('\ufeff- a: b\n  c: d\n- e: f\n'), [{ a: 'b', c: 'd' }, { e: 'f' }]);
+    assert.deepEqual(tree('- "\ufeffx"'), ['\ufeffx']);
+  });
+
   it('tells plain scalars from quoted and block texts', () => {
     const root = parseYaml('- 1\n- "1"\n- \'1\'\n- |\n  1\n- >\n  1\n-\n');
     assert.deepEqual(root.kind === 'list' && root.items.map((item) => item.kind === 'scalar' && item.plain), [

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { vaultConnectionSchema } from '../../../../provider/backends/vault/connection.ts';
 import { createVaultBackend } from '../../../../provider/backends/vault/index.ts';
+import { createTransport } from '../../../../provider/backends/vault/transport.ts';
 import { formatError, KeymountError } from '../../../../provider/errors.ts';
+import type { Pools } from '../../../../provider/net/pools.ts';
 import type { Source } from '../../../../provider/plan/plan.ts';
 import { errorOf, sourceOf } from '../../../backends/contract.ts';
 import { type FakeVault, fakeLogin, fakeToken, quickDeps, startFakeVault } from './fake-vault.ts';
@@ -123,6 +126,32 @@ describe('requests to Vault', () => {
       (thrown) => thrown instanceof KeymountError && thrown.code === 'backend-redirect',
     );
     assert.equal(other.asked.length, 0);
+  });
+
+  it('have the time that the connection gives, but renewals ten seconds at most', async () => {
+    const times: [string, number][] = [];
+    const pools = {
+      get: () => ({
+        exchange: async ({ path }: { path: string }, { timeout }: { timeout: number }) => {
+          times.push([path, timeout]);
+          return { reply: { status: 200, headers: {}, body: Buffer.from('{}') } };
+        },
+      }),
+    } as unknown as Pools;
+    for (const timeout of ['1m', '3s']) {
+      const connection = vaultConnectionSchema('vault').parse({ address: vault.address, timeout });
+      const send = createTransport(connection, pools, quickDeps);
+      for (const uri of ['/v1/azure/creds/app', '/v1/sys/leases/renew', '/v1/auth/token/renew-self'])
+        await send({ uri, method: 'POST', headers: {}, signal: never });
+    }
+    assert.deepEqual(times, [
+      ['/v1/azure/creds/app', 60_000],
+      ['/v1/sys/leases/renew', 10_000],
+      ['/v1/auth/token/renew-self', 10_000],
+      ['/v1/azure/creds/app', 3_000],
+      ['/v1/sys/leases/renew', 3_000],
+      ['/v1/auth/token/renew-self', 3_000],
+    ]);
   });
 
   it('read no more than the limit', async () => {

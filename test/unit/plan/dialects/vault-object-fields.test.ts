@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Output } from '../../../../provider/plan/plan.ts';
-import { golden, mistakesOf, onlyFile, vaultClass } from '../a-class.ts';
+import { golden, mistakesOf, onlyFile, vaultClass, warningsOf } from '../a-class.ts';
 
 /** The single object `{objectName: a, secretPath: s, …}`. */
 const object = (fields: string) => vaultClass(`- {objectName: a, secretPath: s${fields === '' ? '' : `, ${fields}`}}`);
@@ -102,6 +102,15 @@ describe('encoding', () => {
       );
     });
   }
+
+  it('without secretKey changes nothing, and an unknown one is a warning: the Go provider does not look at it', () => {
+    assert.equal(fileOf('encoding: base64').decode, 'utf-8');
+    assert.equal(fileOf('encoding: json').decode, 'utf-8');
+    assert.deepEqual(warningsOf('vault', object('encoding: json')), [
+      'objects[0].encoding "a" (line 1): is ignored without secretKey',
+    ]);
+    assert.deepEqual(warningsOf('vault', object('encoding: Base64')), []);
+  });
 
   it('has decode beside it in all dialects, which knows base64url as well', () => {
     assert.equal(fileOf('secretKey: k, decode: base64url').decode, 'base64url');

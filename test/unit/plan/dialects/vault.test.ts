@@ -132,6 +132,7 @@ describe('all mistakes of a class', () => {
   method: DELETE
   filePermission: 644
   encoding: utf16
+  secretKey: k
 - objectName: ../x
 - objectName: c
   secretPath: a/../b
@@ -152,11 +153,11 @@ describe('all mistakes of a class', () => {
       ['objects[0].method', '2'],
       ['objects[0].encoding', '4'],
       ['objects[0].filePermission', '3'],
-      ['objects[1].objectName', '5'],
-      ['objects[1].secretPath', '5'],
-      ['objects[2].secretPath', '7'],
-      ['objects[2].optional', '8'],
-      ['objects[4]', '11'],
+      ['objects[1].objectName', '6'],
+      ['objects[1].secretPath', '6'],
+      ['objects[2].secretPath', '8'],
+      ['objects[2].optional', '9'],
+      ['objects[4]', '12'],
     ]);
   });
 
