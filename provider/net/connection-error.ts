@@ -102,7 +102,7 @@ function tlsFailure(code: string, error: object, { address }: Peer): KeymountErr
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return new KeymountError('backend-untrusted', title, {
-      reason: `it is for other names${namesOf(error)}`,
+      reason: `it is for other names${namesOf(error)} than ${wantedOf(error)}`,
       hint: 'use one of them in the address, or set the server name of the connection (tls.serverName)',
     });
   }
@@ -172,6 +172,11 @@ function words(code: string): string {
 }
 
 /** What the certificate is for, at most three names: it comes from whoever answered. */
+/** The name that was looked for, the address's host or the server name of the connection. */
+function wantedOf(error: object): string {
+  return 'host' in error && typeof error.host === 'string' ? error.host.slice(0, 253) : 'that of the address';
+}
+
 function namesOf(error: object): string {
   const cert = 'cert' in error ? error.cert : undefined;
   const names = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? cert.subjectaltname : undefined;

@@ -115,6 +115,9 @@ async function stampOf(paths: readonly string[]): Promise<string> {
 async function read({ ca, cert, key }: Paths): Promise<TlsMaterial> {
   const [cas, [ownCert], [ownKey]] = await Promise.all([readAll(ca), readAll(cert), readAll(key)]);
   const options: SecureContextOptions = { minVersion: 'TLSv1.2' };
+  // OpenSSL takes such a file without a word, and then trusts nobody.
+  if (cas.length > 0 && !cas.some((each) => each.includes('-----BEGIN ')))
+    throw new Unreadable(ca[0] ?? '', 'it holds no certificate in PEM');
   if (cas.length > 0) options.ca = cas;
   if (ownCert !== undefined) options.cert = ownCert;
   if (ownKey !== undefined) options.key = ownKey;

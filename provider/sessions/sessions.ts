@@ -6,6 +6,7 @@ import type { Source } from '../plan/plan.ts';
 import { Flights } from '../util/flight.ts';
 import type { Caller } from './caller.ts';
 import type { Connection } from './connections.ts';
+import { Endings } from './endings.ts';
 import { type SessionKeys, sessionKeys } from './session-key.ts';
 
 /** A session in use, and what is known of it. */
@@ -56,6 +57,7 @@ const margin = 2_000;
  */
 export class Sessions {
   readonly #options: SessionsOptions;
+  readonly #endings: Endings;
   readonly #held: LRUCache<string, Held>;
   readonly #logins = new Flights<{ held: Held; key: string }>();
   /** What logins turned out to be: a mount's name does not say whether it is of the kubernetes or the jwt method. */
@@ -65,6 +67,7 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#endings = new Endings(options.deps.clock);
     this.#held = new LRUCache({ max: options.max ?? 1_000, dispose: (held) => this.#end(held) });
   }
 
@@ -108,6 +111,7 @@ export class Sessions {
   }
 
   close(): void {
+    this.#endings.close();
     this.#held.clear();
   }
 
@@ -157,6 +161,7 @@ export class Sessions {
   #end(held: Held): void {
     this.#options.onEnd(held);
     held.session.close();
+    this.#endings.add(held);
   }
 
   #loginOf({ connection, source, caller }: Wish): Login {

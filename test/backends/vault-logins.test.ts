@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Session } from '../../provider/backends/backend.ts';
+import { Endings } from '../../provider/sessions/endings.ts';
 import { SecretString } from '../../provider/util/secret-string.ts';
+import { until } from '../e2e/until.ts';
 import { jwtRole } from '../lab/openbao-auth.ts';
 import { requires } from '../lab/tools.ts';
+import { SteppedClock } from '../unit/leases/stepped-clock.ts';
 import { errorOf } from './contract.ts';
 import { loginAs, startVaultLab, type VaultLab } from './vault-lab.ts';
 
@@ -42,6 +46,19 @@ describe('logins to a real OpenBao', requires('bao'), () => {
     assert.ok(left >= 1000 && left < 3000, String(left));
     await new Promise((resolve) => setTimeout(resolve, 2100));
     assert.ok(session.isAuthorityLost(errorOf(await lab.read(session, '/v1/secret/data/app'))));
+  });
+
+  it('leaves no token behind when a session was replaced', async () => {
+    const clock = new SteppedClock();
+    const endings = new Endings(clock);
+    const session = (await lab.connect(loginAs('web'))) as Session;
+    assert.equal((await lab.value(session, '/v1/secret/data/app')).keys?.['k'], 'v2');
+    endings.add({ id: 1, session, scope: 'pod', ends: 0, denied: new Set(), secrets: new Map() });
+    lab.proxy.reset();
+    await clock.pass(200_000);
+    await until(() => lab.proxy.count(/revoke-self/) === 1);
+    assert.ok(session.isAuthorityLost(errorOf(await lab.read(session, '/v1/secret/data/app'))));
+    endings.close();
   });
 
   it('logs in with AppRole from the Secret of the pod, wrapped or not, as often as it takes', async () => {

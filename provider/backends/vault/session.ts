@@ -32,7 +32,7 @@ export function createVaultSession(
       ),
     // OpenBao and Vault answer 403 alike for a token that ended and for a path that it may not read.
     isAuthorityLost: ({ code }) => code === 'secret-denied' || code === 'token-used-up',
-    // The connections belong to the backend, and tokens are left to their own end.
+    // The connections belong to the backend, and its tenure ends the token.
     close: () => {},
   };
 }

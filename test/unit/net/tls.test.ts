@@ -94,7 +94,7 @@ describe('TLS', () => {
     const wrong = await ask(poolOf(t, urlOf(named, 'localhost'), { ca: file('ca.pem') }));
     assert.match(
       wrong,
-      /is not trusted: it is for other names \(vault\.prod, b, c\); use one of them.*tls\.serverName.* \[backend-untrusted\]$/,
+      /is not trusted: it is for other names \(vault\.prod, b, c\) than localhost; use one of them.*tls\.serverName.* \[backend-untrusted\]$/,
     );
     assert.equal(await ask(poolOf(t, urlOf(named), { ca: file('ca.pem'), serverName: 'vault.prod' })), 'null');
     assert.match(await ask(poolOf(t, urlOf(server), { ca: file('ca.pem'), serverName: 'vault.prod' })), /other names/);
@@ -141,6 +141,10 @@ describe('TLS', () => {
     assert.match(
       await ask(poolOf(t, urlOf(server), { ca: file('gone.pem') })),
       /cannot read the TLS file .*gone\.pem: ENOENT \[backend-untrusted\]/,
+    );
+    assert.match(
+      await ask(poolOf(t, urlOf(server), { ca: file('empty.pem') })),
+      /cannot use the TLS file .*empty\.pem: it holds no certificate in PEM \[backend-untrusted\]/,
     );
     const stray = await ask(poolOf(t, urlOf(server), { cert: file('client.pem'), key: file('stray.key') }));
     assert.match(stray, /cannot use the TLS files.*belong together/);

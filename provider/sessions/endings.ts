@@ -1,0 +1,76 @@
+import { after, type Clock } from '../util/clock.ts';
+import { Semaphore } from '../util/semaphore.ts';
+import type { Held } from './sessions.ts';
+
+/** Milliseconds for which a Mount may still read through a session that it got before: longer than any Mount. */
+const grace = 150_000;
+/** More do not wait: on a node that runs jobs the oldest are ended as others come. */
+const mostWaiting = 200;
+const atOnce = 4;
+/** Milliseconds for one. */
+const timeout = 20_000;
+
+/**
+ * Ends sessions that were replaced or dropped while their token would live on: with one login an hour, a role whose tokens live for a
+ * month would have hundreds of them for each ServiceAccount and node. What a keeper looks after is none of this; what fails is left
+ * to its own end.
+ */
+export class Endings {
+  readonly #clock: Clock;
+  readonly #waiting: { readonly held: Held; readonly at: number }[] = [];
+  readonly #turns = new Semaphore(atOnce);
+  readonly #closed = new AbortController();
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(held: Held): void {
+    if (this.#closed.signal.aborted || !this.#isToEnd(held)) return;
+    this.#waiting.push({ held, at: this.#clock.now() + grace });
+    if (this.#waiting.length > mostWaiting) this.#endFirst();
+    this.#plan();
+  }
+
+  /** The process stops: pods go on with what they have, and nothing is ended for them. */
+  close(): void {
+    this.#closed.abort(null);
+    this.#waiting.length = 0;
+    this.#cancel?.();
+  }
+
+  #plan(): void {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#cancel !== undefined) return;
+    this.#cancel = after(this.#clock, Math.max(0, first.at - this.#clock.now()), () => {
+      this.#cancel = undefined;
+      while ((this.#waiting[0]?.at ?? Number.POSITIVE_INFINITY) <= this.#clock.now()) this.#endFirst();
+      this.#plan();
+    });
+  }
+
+  #endFirst(): void {
+    const held = this.#waiting.shift()?.held;
+    if (held !== undefined && this.#isToEnd(held)) void this.#end(held);
+  }
+
+  /** Kept meanwhile, or at its end anyhow, or of counted uses: its last ones are not for this. */
+  #isToEnd({ ends, session: { expires, tenure } }: Held): boolean {
+    const isKept = ends === Number.POSITIVE_INFINITY;
+    const left = (expires ?? Number.POSITIVE_INFINITY) - this.#clock.now();
+    return tenure !== undefined && tenure.isLimited !== true && !isKept && left > timeout;
+  }
+
+  async #end({ session: { tenure } }: Held): Promise<void> {
+    const { signal } = this.#closed;
+    try {
+      await this.#turns.run(
+        async () => await tenure?.revoke(AbortSignal.any([AbortSignal.timeout(timeout), signal])),
+        signal,
+      );
+    } catch {
+      // It ends by itself; the metrics count the request.
+    }
+  }
+}
