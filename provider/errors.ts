@@ -68,7 +68,11 @@ export const catalogue = {
     true,
     'Something that only the Kubernetes API knows is needed, and it was not to be had: no cluster, no answer or no permission.',
   ),
-  'login-denied': entry('PERMISSION_DENIED', false, 'The backend refused the login of the pod, or the pod has nothing to log in with.'),
+  'login-denied': entry(
+    'PERMISSION_DENIED',
+    false,
+    'The backend refused the login of the pod, or the pod has nothing to log in with.',
+  ),
   'login-failed': entry(
     'FAILED_PRECONDITION',
     false,

@@ -149,6 +149,8 @@ export interface Session<Ref = unknown> {
 
 /** A session that can be kept alive, ended, and taken up again by another process. */
 export interface Tenure {
+  /** Equal for sessions of one token: something between may answer two logins with the same. No secret. */
+  readonly id: string;
   /** Can the session itself be renewed? */
   readonly renewable: boolean;
   /** Its requests are counted, and the last one ends it: it is neither renewed nor asked about. */

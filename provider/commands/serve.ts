@@ -79,8 +79,9 @@ async function takeState(socketDir: string, log: Log): Promise<void> {
   if ('text' in answer) log.info({ event: 'state-taken-over' });
 }
 
-async function letGo({ keeping }: Assembly, log: Log): Promise<void> {
+async function letGo({ keeping, sessions }: Assembly, log: Log): Promise<void> {
   log.info({ event: 'state-handed-over' });
+  sessions.letGo();
   await keeping?.close();
 }
 

@@ -191,7 +191,8 @@ export class Leases implements Keeper {
       if (tenant === fresh || this.#ending.has(tenant)) continue;
       const isOfSame = tenant.podUid === fresh.podUid && tenant.loginKey === fresh.loginKey;
       if (isOfSame) fresh.debts.takeOver(tenant.debts);
-      if (tenant.lost || tenant.token.end <= now) void this.#forget(tenant);
+      // What a lost one owes, the next one of its pod takes back.
+      if (tenant.token.end <= now || (tenant.lost && tenant.debts.size === 0)) void this.#forget(tenant);
       else if (isOfSame && !tenant.replaced) {
         tenant.retire();
         void this.#save(tenant);

@@ -136,10 +136,13 @@ export class Tenant {
     const what = key === undefined ? 'token' : 'lease';
     this.#renewAt.delete(key);
     if (key !== undefined && (leased === undefined || leased.lost)) return;
+    // Another credential may take its place meanwhile, with a life and a plan of its own.
+    const isReplaced = () => key !== undefined && this.leased.get(key) !== leased;
     try {
       const started = this.#deps.clock.now();
       const limit = AbortSignal.any([AbortSignal.timeout(renewalTimeout), this.#stop.signal]);
       const { duration, renewable } = await this.#tenure.renew(leased?.cached.secret.lease, limit);
+      if (isReplaced()) return;
       const life = renewed(leased?.life ?? this.token, started, duration, renewable);
       if (leased === undefined) this.token = life;
       else leased.life = life;
@@ -148,7 +151,7 @@ export class Tenant {
       this.#deps.onRenewal(this, what, undefined);
     } catch (thrown) {
       // Given up, not failed.
-      if (this.#stop.signal.aborted) return;
+      if (this.#stop.signal.aborted || isReplaced()) return;
       const error = toKeymountError(thrown);
       this.#fail(key, leased, failures + 1, error);
       this.#deps.onRenewal(this, what, error);

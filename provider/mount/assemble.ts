@@ -74,6 +74,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     podTokens,
     podFacts: createPodFacts({ api, nodeName, clock }),
     maxAge: sessionMaxAge,
+    mountTimeout: limits.mountTimeout,
     onEnd: (held) => secrets.purgeAll(held),
   });
   const unkept = createUnkept();

@@ -34,9 +34,6 @@ const idle = 45_000;
 /** Idle connections kept after a storm; a few, and in the storm itself many would be made again and again. */
 const maxIdle = 64;
 
-/** Several lines may lead to one server, each with its own bound; together they have so many times that of one. */
-const mostLines = 4;
-
 export function createAgents(options: AgentsOptions, clock: Clock): Agents {
   const { address, tls } = options;
   const files = address.scheme === 'https' ? createTlsMaterialReader(tls, clock) : undefined;
@@ -59,7 +56,8 @@ export function createAgents(options: AgentsOptions, clock: Clock): Agents {
 function createAgent({ tls, maxConcurrent, proxy }: AgentsOptions, material: TlsMaterial | undefined): Agent {
   const common = {
     keepAlive: true,
-    maxSockets: maxConcurrent * mostLines,
+    // Each line bounds its own requests. A bound for all would let one that hangs hold up the others.
+    maxSockets: Number.POSITIVE_INFINITY,
     maxFreeSockets: Math.min(maxConcurrent, maxIdle),
     timeout: idle,
     ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),

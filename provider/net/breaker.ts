@@ -18,6 +18,11 @@ export interface BreakerDeps {
 /** `answer`: it is not sent, this is its outcome. `done`: it may be sent; `undefined` says that nobody waited for the answer. */
 export type Admission = { readonly answer: Outcome } | { readonly done: (outcome: Outcome | undefined) => void };
 
+interface Probe {
+  readonly lane: string | undefined;
+  readonly began: number;
+}
+
 /** It opens after this many failures in a row. */
 const enoughFailures = 5;
 /** For so long after the first failure requests wait for a probe: a server that restarts costs its pods a moment, no error. */
@@ -29,6 +34,8 @@ const longestPause = 5_000;
 const patience = 300;
 /** A probe that takes longer than this may be stuck in its lane alone: requests of other lanes may probe as well. */
 const slowProbe = 1_000;
+/** And after this another one of its own lane: a request may take a minute, and the server be back long before. */
+const stuckProbe = 10_000;
 /** Longest time for which a server's Retry-After is taken at its word. */
 const longestHold = 60_000;
 
@@ -47,8 +54,8 @@ export class Breaker {
   /** 0: closed. */
   #pause = 0;
   #nextProbe = 0;
-  /** When the probes under way began, by their lanes: one, unless it is slow. */
-  readonly #probing = new Map<string | undefined, number>();
+  /** The probes under way: one, unless it is slow. */
+  readonly #probes = new Set<Probe>();
   /** Aborts when a probe has ended or the server has answered. */
   #news = new AbortController();
   #hold: { readonly until: number; readonly answer: Outcome } | undefined;
@@ -70,8 +77,9 @@ export class Breaker {
     while (this.#isOpen() && !signal.aborted) {
       const now = this.#clock.now();
       if (isPast(this.#nextProbe, now) && this.#mayProbe(lane, now)) {
-        this.#probing.set(lane, now);
-        return { done: (outcome) => this.#probed(outcome, lane) };
+        const probe = { lane, began: now };
+        this.#probes.add(probe);
+        return { done: (outcome) => this.#probed(outcome, probe) };
       }
       const wake = this.#waitUntil(arrived);
       if (this.#last !== undefined && (wake === undefined || wake <= now)) return { answer: final(this.#last) };
@@ -81,13 +89,14 @@ export class Breaker {
   }
 
   #mayProbe(lane: string | undefined, now: number): boolean {
-    return !this.#probing.has(lane) && [...this.#probing.values()].every((began) => now - began > slowProbe);
+    return [...this.#probes].every((probe) => now - probe.began > (probe.lane === lane ? stuckProbe : slowProbe));
   }
 
   /** Until when a request that arrived then waits for the present or the next probe; undefined: not at all. */
   #waitUntil(arrived: number): number | undefined {
     const graceEnds = this.#since + grace;
-    if (this.#probing.size > 0) return Math.max(...this.#probing.values(), graceEnds - patience) + patience;
+    const latest = Math.max(...[...this.#probes].map(({ began }) => began));
+    if (this.#probes.size > 0) return Math.max(latest + patience, graceEnds);
     return this.#nextProbe <= Math.max(arrived + patience, graceEnds) ? this.#nextProbe : undefined;
   }
 
@@ -109,8 +118,8 @@ export class Breaker {
     return this.#pause > 0;
   }
 
-  #probed(outcome: Outcome | undefined, lane: string | undefined): void {
-    this.#probing.delete(lane);
+  #probed(outcome: Outcome | undefined, probe: Probe): void {
+    this.#probes.delete(probe);
     this.#note(outcome, true);
     this.#tell();
   }

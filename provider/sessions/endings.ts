@@ -1,11 +1,10 @@
+import type { Tenure } from '../backends/backend.ts';
 import { after, type Clock } from '../util/clock.ts';
 import { Semaphore } from '../util/semaphore.ts';
 import type { Held } from './sessions.ts';
 
-/** Milliseconds for which a Mount may still read through a session that it got before: longer than any Mount. */
-const grace = 150_000;
-/** More do not wait: on a node that runs jobs the oldest are ended as others come. */
-const mostWaiting = 200;
+/** Of more than so many the oldest are left to their own end. A node starts a pod a second at most, and not for long. */
+const mostWaiting = 500;
 const atOnce = 4;
 /** Milliseconds for one. */
 const timeout = 20_000;
@@ -17,19 +16,27 @@ const timeout = 20_000;
  */
 export class Endings {
   readonly #clock: Clock;
+  readonly #grace: number;
+  readonly #isInUse: (tenure: Tenure) => boolean;
   readonly #waiting: { readonly held: Held; readonly at: number }[] = [];
   readonly #turns = new Semaphore(atOnce);
   readonly #closed = new AbortController();
   #cancel: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  /**
+   * `grace`: milliseconds for which a Mount may still read through a session that it got before, longer than any Mount. `isInUse`: has
+   * another session that token?
+   */
+  constructor(clock: Clock, grace: number, isInUse: (tenure: Tenure) => boolean) {
     this.#clock = clock;
+    this.#grace = grace;
+    this.#isInUse = isInUse;
   }
 
   add(held: Held): void {
     if (this.#closed.signal.aborted || !this.#isToEnd(held)) return;
-    this.#waiting.push({ held, at: this.#clock.now() + grace });
-    if (this.#waiting.length > mostWaiting) this.#endFirst();
+    this.#waiting.push({ held, at: this.#clock.now() + this.#grace });
+    if (this.#waiting.length > mostWaiting) this.#waiting.shift();
     this.#plan();
   }
 
@@ -52,21 +59,23 @@ export class Endings {
 
   #endFirst(): void {
     const held = this.#waiting.shift()?.held;
-    if (held !== undefined && this.#isToEnd(held)) void this.#end(held);
+    const tenure = held?.session.tenure;
+    if (held === undefined || tenure === undefined || !this.#isToEnd(held) || this.#isInUse(tenure)) return;
+    void this.#end(tenure);
   }
 
-  /** Kept meanwhile, or at its end anyhow, or of counted uses: its last ones are not for this. */
+  /** Not what is kept meanwhile, or at its end anyhow. A batch token cannot be ended, and counted uses are not for this. */
   #isToEnd({ ends, session: { expires, tenure } }: Held): boolean {
     const isKept = ends === Number.POSITIVE_INFINITY;
     const left = (expires ?? Number.POSITIVE_INFINITY) - this.#clock.now();
-    return tenure !== undefined && tenure.isLimited !== true && !isKept && left > timeout;
+    return tenure?.renewable === true && tenure.isLimited !== true && !isKept && left > timeout;
   }
 
-  async #end({ session: { tenure } }: Held): Promise<void> {
+  async #end(tenure: Tenure): Promise<void> {
     const { signal } = this.#closed;
     try {
       await this.#turns.run(
-        async () => await tenure?.revoke(AbortSignal.any([AbortSignal.timeout(timeout), signal])),
+        async () => await tenure.revoke(AbortSignal.any([AbortSignal.timeout(timeout), signal])),
         signal,
       );
     } catch {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { BackendDeps, Login, Session } from '../backends/backend.ts';
+import type { BackendDeps, Login, Session, Tenure } from '../backends/backend.ts';
 import type { PodFacts } from '../kube/pod-facts.ts';
 import { type PodTokens, tokenMissing } from '../kube/pod-token.ts';
 import type { Source } from '../plan/plan.ts';
@@ -41,12 +41,18 @@ export interface SessionsOptions {
   /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
   readonly maxAge: number;
   readonly onEnd: (held: Held) => void;
+  /** Milliseconds that a Mount may take, 110 s unless told. */
+  readonly mountTimeout?: number;
   /** Sessions kept, 1,000 unless told: a node has a few hundred pods, and those of pods that are gone go first. */
   readonly max?: number;
 }
 
 /** Milliseconds between looks for sessions that are over. */
 const sweepEvery = 60_000;
+
+const usualMountTimeout = 110_000;
+/** Milliseconds for which a session that was replaced is left alone beyond that. */
+const afterMount = 40_000;
 
 /** A session is not used for the last bit of its life: what it reads must still be answered. */
 const margin = 2_000;
@@ -67,7 +73,8 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    this.#endings = new Endings(options.deps.clock);
+    const grace = (options.mountTimeout ?? usualMountTimeout) + afterMount;
+    this.#endings = new Endings(options.deps.clock, grace, (tenure) => this.#isInUse(tenure));
     this.#held = new LRUCache({ max: options.max ?? 1_000, dispose: (held) => this.#end(held) });
   }
 
@@ -108,6 +115,11 @@ export class Sessions {
 
   nextId(): number {
     return ++this.#lastId;
+  }
+
+  /** Another process goes on with what pods have: from now on no token is ended here. */
+  letGo(): void {
+    this.#endings.close();
   }
 
   close(): void {
@@ -156,6 +168,10 @@ export class Sessions {
     this.#swept = now;
     const over = [...this.#held.entries()].filter(([, { ends }]) => ends <= now);
     for (const [key] of over) this.#held.delete(key);
+  }
+
+  #isInUse({ id }: Tenure): boolean {
+    return [...this.#held.values()].some(({ session }) => session.tenure?.id === id);
   }
 
   #end(held: Held): void {

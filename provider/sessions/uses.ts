@@ -10,8 +10,14 @@ interface Got {
   readonly fresh: boolean;
 }
 
-/** Milliseconds until a new login may show that the role was mended. */
-const tooFewFor = 60_000;
+/**
+ * Milliseconds until a new login may show that the role was mended. Where something was issued for the pod it is issued anew then, so
+ * that is asked for less often.
+ */
+const tooFewFor = { nothingKept: 60_000, kept: 600_000 };
+
+/** Since when sessions are known to have too few uses, in milliseconds of the clock. */
+const tooFewSince = new WeakMap<Held, number>();
 
 /**
  * A session that is good for all that a Mount has to read, where the given one is not: a new one, to which everything moves at
@@ -33,8 +39,11 @@ export async function withUses(
   if (missing.length <= uses.spare) return got;
   const hasLease = sources.some((source) => memory.keeper.recall(got.held, source, volume)?.cached.secret.lease);
   if (uses.limit < sources.length + (hasLease ? 1 : 0)) {
-    got.held.ends = Math.min(got.held.ends, memory.clock.now() + tooFewFor);
-    return { ...got, fresh: true };
+    const now = memory.clock.now();
+    const since = tooFewSince.get(got.held) ?? now;
+    tooFewSince.set(got.held, since);
+    const isKept = got.held.ends === Number.POSITIVE_INFINITY;
+    if (now - since < (isKept ? tooFewFor.kept : tooFewFor.nothingKept)) return { ...got, fresh: true };
   }
   if (got.fresh) return got;
   try {

@@ -57,6 +57,8 @@ describe('AWS in trouble', () => {
       assert.equal(cloud.count('GetSecretValue'), 2, 'one that was refused for its time, and one more');
       assert.deepEqual(await readAll('aws-secretsmanager', session, 'b'), [`b of ${region}`]);
       assert.equal(cloud.count('GetSecretValue'), 3, 'from then on it is known');
+      const left = ((session.expires ?? 0) - clock.now()) / 60_000;
+      assert.ok(left > 55 && left < 60, `credentials of an hour are good for ${left} min`);
     });
   }
 

@@ -50,7 +50,7 @@ describe('logins to a real OpenBao', requires('bao'), () => {
 
   it('leaves no token behind when a session was replaced', async () => {
     const clock = new SteppedClock();
-    const endings = new Endings(clock);
+    const endings = new Endings(clock, 150_000, () => false);
     const session = (await lab.connect(loginAs('web'))) as Session;
     assert.equal((await lab.value(session, '/v1/secret/data/app')).keys?.['k'], 'v2');
     endings.add({ id: 1, session, scope: 'pod', ends: 0, denied: new Set(), secrets: new Map() });

@@ -24,8 +24,8 @@ describe('the options of the benchmark', () => {
 
   it('set for the allocator what the image sets', () => {
     const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
-    for (const [name, value] of Object.entries(mallocSettings))
-      assert.match(dockerfile, new RegExp(`^ENV .*\\b${name}=${value}\\b`, 'm'));
+    const settings = /^ENV (.*)$/m.exec(dockerfile)?.[1]?.split(' ') ?? [];
+    for (const [name, value] of Object.entries(mallocSettings)) assert.ok(settings.includes(`${name}=${value}`), name);
   });
 
   it('can leave the flags of Node out', () => {

@@ -21,7 +21,7 @@ export class Skew {
 }
 
 /** Milliseconds. A little less than AWS tolerates, as Date is in whole seconds and took its way. */
-const tolerated = 290_000;
+export const tolerated = 290_000;
 
 /** What services call it; a wrong signature and a wrong time have one name in most (smithy, service-error-classification). */
 const clockFaults =

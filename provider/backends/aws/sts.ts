@@ -4,6 +4,7 @@ import type { Reply } from '../../net/request.ts';
 import { explainServer, reasonOf } from './explain.ts';
 import { elementOf, faultOf } from './fault.ts';
 import type { Credentials } from './sign.ts';
+import { tolerated } from './skew.ts';
 import type { Transport } from './transport.ts';
 
 /** Where STS is asked. */
@@ -46,16 +47,22 @@ export async function assumeRole(
   return credentialsOf(reply, call);
 }
 
-function credentialsOf({ body }: Reply, { who, roleArn }: StsCall): Credentials {
+function credentialsOf({ body, headers }: Reply, { who, roleArn, now }: StsCall): Credentials {
   const xml = body.toString('utf8');
   const accessKeyId = elementOf(xml, 'AccessKeyId') ?? '';
   const secretAccessKey = elementOf(xml, 'SecretAccessKey') ?? '';
   const sessionToken = elementOf(xml, 'SessionToken') ?? '';
-  const expires = Date.parse(elementOf(xml, 'Expiration') ?? '');
+  const expires = Date.parse(elementOf(xml, 'Expiration') ?? '') - aheadOf(headers.date, now);
   // They become headers, so nothing but visible ASCII may be in them.
   const usable = [accessKeyId, secretAccessKey, sessionToken].every((text) => /^[\x21-\x7e]+$/.test(text));
   if (usable && !Number.isNaN(expires)) return { accessKeyId, secretAccessKey, sessionToken, expires };
   throw new KeymountError('login-failed', `the answer of STS for ${who} and ${roleArn} has no usable credentials`);
+}
+
+/** Milliseconds by which the clock of AWS is ahead of this machine's, where that is more than Date and the way may make. */
+function aheadOf(date: string | undefined, now: number): number {
+  const ahead = Date.parse(date ?? '') - now;
+  return Math.abs(ahead) > tolerated ? ahead : 0;
 }
 
 function explainDenial(reply: Reply, { place, who, roleArn, parameters, now }: StsCall): KeymountError {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { KeymountError } from '../../errors.ts';
 import { abortedError } from '../../net/aborted.ts';
 import type { Reply } from '../../net/request.ts';
@@ -34,6 +35,7 @@ export function createVaultTenure(client: VaultClient, authority: Authority, ser
   }
 
   return {
+    id: hash('sha256', token, 'base64'),
     get renewable() {
       return isRenewable();
     },

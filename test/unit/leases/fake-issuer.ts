@@ -111,6 +111,7 @@ export class FakeIssuer {
 
   #tenure(id: string, uses: Uses): Tenure {
     return {
+      id,
       renewable: this.tokens.get(id)?.renewable !== false && !uses.isLimited,
       isLimited: uses.isLimited,
       renew: async (lease) => {

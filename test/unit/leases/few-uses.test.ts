@@ -77,8 +77,17 @@ describe('a credential whose token has few uses', () => {
     assert.equal((await world.mount([db, kv]))[kv], 'token-used-up');
     issuer().token = { ttl: 3_600 };
     assert.equal((await world.mount([db, kv]))[kv], 'token-used-up');
-    await world.pass(61);
+    await world.pass(600);
     assert.equal((await world.mount([db, kv]))[kv], `${kv} 3`);
+  });
+
+  it('is issued once while a class that is too large fails at every try of kubelet', async () => {
+    issuer().token = { ttl: 3_600, max: 72_000, uses: 3 };
+    for (let mounts = 0; mounts < 9; mounts++) {
+      await world.mount([db, 'kv/1', 'kv/2', 'kv/3', 'kv/4']);
+      await world.pass(60);
+    }
+    assert.deepEqual([issuer().count(/read creds/), issuer().logins.length], [1, 1]);
   });
 
   it('is served while no login is to be had, and nothing of it is lost', async () => {

@@ -30,6 +30,24 @@ describe('a credential in keeping', () => {
       );
     });
 
+    it('is taken back also where another pod mounts before the next token of its own', async () => {
+      issuer().token = { ttl: 1_200, max: 72_000 };
+      issuer().terms.set(cert, { ttl: 7_200 });
+      await world.mount([cert]);
+      const token = issuer().tokens.get('t1');
+      assert.ok(token !== undefined);
+      token.revoked = true;
+      await world.pass(810);
+      assert.equal(world.told()['lost'], 1);
+      await world.mount([db], callerOf(aPod({ name: 'other', uid: 'other' })));
+      await world.mount([cert]);
+      await world.end(pod);
+      assert.deepEqual(
+        takenBack().map((line) => line.split(' ').slice(1).join(' ')),
+        ['take back 1 by t3', 'take back 3 by t3', 'revoke t3'],
+      );
+    });
+
     it('is taken back by the token that is there then, of this process or the next', async () => {
       issuer().token = { ttl: 1_200, max: 2_400 };
       issuer().terms.set(cert, { ttl: 20_000 });

@@ -13,6 +13,7 @@ import { SteppedClock } from './stepped-clock.ts';
 const clock = new SteppedClock();
 const times = { steady: clock.time, wall: clock.time };
 const tenure: Tenure = {
+  id: 't',
   renewable: true,
   renew: async () => ({ duration: 60, renewable: true }),
   revoke: async () => {},

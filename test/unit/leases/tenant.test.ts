@@ -18,6 +18,7 @@ describe('a tenant', () => {
   function open({ token = 3_600, leases = [600] }: { token?: number; leases?: number[] } = {}) {
     const place = { id: 'id', sessionKey: 'session', loginKey: 'login', podUid: 'uid', held: {} as Held };
     const tenure = {
+      id: 'token',
       renewable: true,
       renew: async (lease: Lease | undefined, signal: AbortSignal) => {
         renewals.push(`${(clock.time - 1_000_000) / 1000} ${lease?.id ?? 'token'}`);
@@ -150,5 +151,36 @@ describe('a tenant', () => {
     assert.equal(given?.aborted, true);
     assert.deepEqual(told, []);
     assert.equal(clock.sleepers, 0);
+  });
+
+  it('leaves alone what took the place of a lease while that was renewed', async () => {
+    let answered = () => {};
+    open({ leases: [600] });
+    answer = async (lease) => {
+      if (lease !== undefined) await new Promise<void>((resolve) => (answered = resolve));
+      return { duration: 60, renewable: false };
+    };
+    await clock.pass(410_000);
+    const fresh = aLeased(600, 1);
+    tenant.add('key0', fresh);
+    const before = [fresh.life, tenant.nextRenewal()];
+    answered();
+    await clock.pass(0);
+    assert.deepEqual([fresh.life, tenant.nextRenewal()], before);
+    assert.deepEqual(told, []);
+  });
+
+  it('does not call lost what took the place of a lease that was', async () => {
+    let refuse = (_error: Error) => {};
+    open({ leases: [600] });
+    answer = async (lease) => {
+      if (lease !== undefined) await new Promise((_resolve, reject) => (refuse = reject));
+      return { duration: 600, renewable: true };
+    };
+    await clock.pass(410_000);
+    tenant.add('key0', aLeased(600, 1));
+    refuse(new KeymountError('lease-lost', 'gone'));
+    await clock.pass(0);
+    assert.deepEqual([told, [...tenant.leased.values()].map(({ lost }) => lost)], [[], [false]]);
   });
 });

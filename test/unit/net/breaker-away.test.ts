@@ -74,6 +74,23 @@ describe('a server that is away', () => {
     stuck.end(gone);
   });
 
+  it('is asked again by the same lane when a probe is stuck for ten seconds', async () => {
+    const { clock, ask, awayForLong } = breakerWorld();
+    await awayForLong();
+    await clock.turn(1_000);
+    const stuck = await ask('kv');
+    await clock.turn(400);
+    await clock.turn(9_000);
+    assert.equal((await ask('kv')).state, 'answered');
+    await clock.turn(700);
+    const probe = await ask('kv');
+    assert.equal(probe.state, 'sent');
+    probe.end(reply(200));
+    await clock.settle();
+    assert.equal((await ask('kv')).state, 'sent');
+    stuck.end(gone);
+  });
+
   it('is asked by the next one when the probe was given up', async () => {
     const { clock, ask, awayForLong } = breakerWorld();
     await awayForLong();

@@ -57,6 +57,31 @@ describe('pools', () => {
     assert.equal(connections, 1);
   });
 
+  it('do not hold each other up: a server may hang below some prefixes alone', async (t) => {
+    const server = createServer((request, response) => {
+      if (request.url?.startsWith('/good/')) response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const pools = createPools(deps);
+    t.after(() => {
+      pools.close();
+      server.close();
+      server.closeAllConnections();
+    });
+    const { port } = server.address() as AddressInfo;
+    const bounds = { timeout: 3_000, connectTimeout: 1_000, maxBytes: 1_000 };
+    const message = { method: 'GET', path: '/x', headers: {} };
+    const given = new AbortController();
+    const hanging = Array.from({ length: 40 }, (_, index) =>
+      pools.get(at(`http://127.0.0.1:${port}/hangs${index % 20}`)).exchange(message, bounds, given.signal),
+    );
+    const good = pools.get(at(`http://127.0.0.1:${port}/good`));
+    const outcome = await good.exchange(message, bounds, new AbortController().signal);
+    assert.equal('reply' in outcome && outcome.reply.status, 200);
+    given.abort();
+    await Promise.all(hanging);
+  });
+
   it('are bounded, whatever addresses classes choose', () => {
     const pools = createPools(deps);
     const first = pools.get(at('http://host-0'));

@@ -12,16 +12,20 @@ describe('a session that was replaced', () => {
   let clock: SteppedClock;
   let endings: Endings;
   let revoked: number[];
+  /** The token of another session. */
+  let inUse: string | undefined;
   let revoke: (id: number, signal: AbortSignal) => Promise<void>;
   beforeEach(() => {
     clock = new SteppedClock();
-    endings = new Endings(clock);
+    inUse = undefined;
+    endings = new Endings(clock, 2.5 * minute, ({ id }) => id === inUse);
     revoked = [];
     revoke = async () => {};
   });
 
   function held(id: number, parts: { session?: Partial<Session>; tenure?: Partial<Tenure>; ends?: number } = {}): Held {
     const tenure: Tenure = {
+      id: `token ${id}`,
       renewable: true,
       renew: () => assert.fail('nothing is renewed here'),
       toState: () => ({}),
@@ -59,6 +63,7 @@ describe('a session that was replaced', () => {
   for (const [what, parts] of [
     ['has no tenure', { session: { tenure: undefined } }],
     ['has a token of counted uses', { tenure: { isLimited: true } }],
+    ['has a batch token', { tenure: { renewable: false } }],
     ['ends by itself before that', { session: { expires: 1_000_000 + 2 * minute } }],
   ] as const) {
     it(`is left to its own end where it ${what}`, async () => {
@@ -83,7 +88,15 @@ describe('a session that was replaced', () => {
     assert.deepEqual(revoked, [1, 2]);
   });
 
-  it('is ended early where many others come, a few at once', async () => {
+  it('is left alone where another session has the same token: a cache between may answer two logins alike', async () => {
+    endings.add(held(1));
+    endings.add(held(2));
+    inUse = 'token 1';
+    await clock.pass(10 * minute);
+    assert.deepEqual(revoked, [2]);
+  });
+
+  it('is ended with a few others at once, and of very many the oldest are left to their own end', async () => {
     let atOnce = 0;
     let most = 0;
     const ends: (() => void)[] = [];
@@ -96,14 +109,14 @@ describe('a session that was replaced', () => {
         }),
       );
     };
-    for (let id = 1; id <= 210; id++) endings.add(held(id));
-    await clock.pass(0);
-    assert.deepEqual(revoked, [1, 2, 3, 4]);
+    for (let id = 1; id <= 510; id++) endings.add(held(id));
+    await clock.pass(3 * minute);
+    assert.deepEqual(revoked, [11, 12, 13, 14]);
     for (let end = ends.shift(); end !== undefined; end = ends.shift()) {
       end();
       await clock.pass(0);
     }
-    assert.deepEqual([revoked.length, most], [10, 4]);
+    assert.deepEqual([revoked.length, most], [500, 4]);
   });
 
   it('goes on when keymount stops', async () => {

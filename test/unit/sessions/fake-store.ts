@@ -1,4 +1,4 @@
-import type { Backend, Identity, Login, Secret, Session } from '../../../provider/backends/backend.ts';
+import type { Backend, Identity, Login, Secret, Session, Tenure } from '../../../provider/backends/backend.ts';
 import { KeymountError } from '../../../provider/errors.ts';
 import type { Source } from '../../../provider/plan/plan.ts';
 import { Sources } from '../../../provider/plan/sources.ts';
@@ -33,6 +33,8 @@ export class FakeStore {
   /** What the backend says whom it logged in. */
   accountOf: (login: Login) => string | undefined = () => undefined;
   shareable: (address: string) => boolean = () => false;
+  /** Absent: sessions have none. */
+  tenure: ((session: number) => Tenure) | undefined;
   /** Throws to refuse. Sessions are numbered from 1. */
   answer: (address: string, session: number) => Partial<Secret> | Promise<Partial<Secret>> = (address) => ({
     keys: { k: address },
@@ -69,6 +71,7 @@ export class FakeStore {
       isShareable: async (address) => this.shareable(address),
       read: (addresses) => addresses.map((address) => this.#read(address, number)),
       isAuthorityLost: ({ code }) => code === 'secret-denied',
+      ...(this.tenure === undefined ? {} : { tenure: this.tenure(number) }),
       close: () => this.closed.push(number),
     };
   }

@@ -4,6 +4,7 @@ import type { Source } from '../../../provider/plan/plan.ts';
 import type { Caller } from '../../../provider/sessions/caller.ts';
 import { sessionKeys } from '../../../provider/sessions/session-key.ts';
 import { aPod } from '../../lab/pod.ts';
+import { SteppedClock } from '../leases/stepped-clock.ts';
 import { callerOf, FakeStore, gate, HandClock, sessionsOf, sourcesOf } from './fake-store.ts';
 
 const never = new AbortController().signal;
@@ -200,5 +201,59 @@ describe('the session of a ServiceAccount', () => {
     assert.equal(own.scope, 'pod');
     assert.equal(await get(pod, { ownOnly: true }), own);
     assert.equal(await get(pod), account);
+  });
+});
+
+describe('the token of a session that was replaced', () => {
+  for (const [what, idOf, ended] of [
+    ['is ended', (session: number) => `token ${session}`, [1]],
+    ['is left where the new session has the same', () => 'one token', []],
+  ] as const) {
+    it(what, async () => {
+      const clock = new SteppedClock();
+      const store = new FakeStore();
+      const revoked: number[] = [];
+      store.tenure = (session) => ({
+        id: idOf(session),
+        renewable: true,
+        renew: () => assert.fail('nothing is renewed here'),
+        revoke: async () => void revoked.push(session),
+        toState: () => ({}),
+      });
+      const sessions = sessionsOf(clock, { maxAge: 60_000, mountTimeout: 10_000 });
+      const get = async () =>
+        await sessions.get({ connection: store.connection, source, caller: callerOf(pod) }, never);
+      const pod = aPod();
+      await get();
+      await clock.pass(59_000);
+      await get();
+      assert.equal(store.logins.length, 2);
+      await clock.pass(49_000);
+      assert.deepEqual(revoked, []);
+      await clock.pass(2_000);
+      assert.deepEqual(revoked, ended);
+    });
+  }
+
+  it('is left when another process goes on with it', async () => {
+    const clock = new SteppedClock();
+    const store = new FakeStore();
+    const revoked: number[] = [];
+    store.tenure = (session) => ({
+      id: `token ${session}`,
+      renewable: true,
+      renew: () => assert.fail('nothing is renewed here'),
+      revoke: async () => void revoked.push(session),
+      toState: () => ({}),
+    });
+    const sessions = sessionsOf(clock, { maxAge: 60_000 });
+    const pod = aPod();
+    for (const _ of [1, 2]) {
+      await sessions.get({ connection: store.connection, source, caller: callerOf(pod) }, never);
+      await clock.pass(60_000);
+    }
+    sessions.letGo();
+    await clock.pass(600_000);
+    assert.deepEqual(revoked, []);
   });
 });
