@@ -6,7 +6,7 @@ export interface Life {
   readonly issuedAt: number;
   /** Infinity: none. */
   readonly end: number;
-  /** What the last issue or renewal gave. */
+  /** The most that an issue or a renewal gave. */
   readonly duration: number;
   /** A renewal may put the end off. False once a renewal gave less than before: the maximum is near. */
   readonly renewable: boolean;
@@ -18,11 +18,15 @@ export function bornAt(now: number, duration: number, renewable: boolean): Life 
   return { issuedAt: now, end: now + length, duration: length, renewable: renewable && duration > 0 };
 }
 
-/** The same life after a renewal. Less than before (beyond a second of rounding) means that its maximum is near. */
+/**
+ * The same life after a renewal. Less than it got before (beyond a second of rounding) means that its maximum is near; than ever
+ * before, for what is renewed every second or so may lose a second each time.
+ */
 export function renewed(life: Life, now: number, duration: number, renewable: boolean): Life {
   const length = duration === 0 ? Number.POSITIVE_INFINITY : duration * 1000;
   const truncated = length < life.duration - 1000;
-  return { issuedAt: life.issuedAt, end: now + length, duration: length, renewable: renewable && !truncated };
+  const most = Math.max(life.duration, length);
+  return { issuedAt: life.issuedAt, end: now + length, duration: most, renewable: renewable && !truncated };
 }
 
 /**

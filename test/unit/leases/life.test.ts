@@ -36,6 +36,9 @@ describe('the life of what was issued', () => {
     });
     it('for a second less was rounded', () => assert.equal(renewed(life, now, 599, true).renewable, true));
     it('for two seconds less was cut short', () => assert.equal(renewed(life, now, 598, true).renewable, false));
+    it('for a second less again and again was cut short', () => {
+      assert.equal(renewed(renewed(life, now, 599, true), now, 598, true).renewable, false);
+    });
     it('and said to be renewable no more is not', () => assert.equal(renewed(life, now, 600, false).renewable, false));
     it('for longer than before is renewed by that', () => {
       assert.equal(renewed(renewed(life, now, 900, true), now, 700, true).renewable, false);
