@@ -1,4 +1,17 @@
 import type { BaoApi } from '../../lab/openbao-api.ts';
+import type { Workload } from '../scenario.ts';
+
+/** Pods of OpenBao, each with its own ServiceAccount and the KV v2 objects that `seedOwnSecrets` writes for it. */
+export function ownSecrets(pods: number, objects: number): Workload {
+  return {
+    pods,
+    objects,
+    parameters: { vaultAuthMountPath: 'jwt', roleName: 'bench' },
+    object: `- objectName: "o{{.Object}}"
+  secretPath: "secret/data/bench/pod{{.Index}}/o{{.Object}}"
+  secretKey: "password"`,
+  };
+}
 
 /** Writes `secret/bench/pod<pod>/o<object>` with a `password` of 40 characters for every pod and object. */
 export async function seedOwnSecrets(bao: BaoApi, pods: number, objects: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { mountLoad, phaseOf } from '../mount-load.ts';
 import type { Scenario } from '../scenario.ts';
-import { seedOwnSecrets } from './own-secrets.ts';
+import { ownSecrets, seedOwnSecrets } from './own-secrets.ts';
 
 const pods = 110;
 const objects = 3;
@@ -10,14 +10,7 @@ const objects = 3;
 export const stormAndRepublish: Scenario = {
   name: 'storm-and-republish',
   about: `${pods} pods, each with its own ServiceAccount and ${objects} KV v2 objects of its own: all at once on a fresh process (storm), ten times again all at once (republish), then twice one after the other (single).`,
-  workload: {
-    pods,
-    objects,
-    parameters: { vaultAuthMountPath: 'jwt', roleName: 'bench' },
-    object: `- objectName: "o{{.Object}}"
-  secretPath: "secret/data/bench/pod{{.Index}}/o{{.Object}}"
-  secretKey: "password"`,
-  },
+  workload: ownSecrets(pods, objects),
   seed: (bao) => seedOwnSecrets(bao, pods, objects),
   async run(start, lab) {
     const running = await start();
