@@ -1,5 +1,6 @@
 import type { Child } from '../lab/child-process.ts';
 import { kubernetesRole } from '../lab/openbao-auth.ts';
+import { mountDatabase } from '../lab/openbao-database.ts';
 import { type Postgres, requiresPostgres, startPostgres } from '../lab/postgres.ts';
 import { requires } from '../lab/tools.ts';
 import { type Cluster, type ClusterOptions, eventually, type KubeObject, startCluster } from './cluster.ts';
@@ -135,12 +136,5 @@ export class CredentialCluster {
 async function fillBao(bao: ClusterBao, postgres: Postgres): Promise<void> {
   await bao.policy('app', 'path "database/creds/*" { capabilities = ["read"] }');
   await kubernetesRole(bao, { name: 'app-role', policies: ['app'] });
-  await bao.mount('database', 'database');
-  await bao.write('database/config/pg', {
-    plugin_name: 'postgresql-database-plugin',
-    allowed_roles: '*',
-    connection_url: `postgresql://{{username}}:{{password}}@127.0.0.1:${postgres.port}/postgres?sslmode=disable`,
-    username: 'postgres',
-    password: postgres.password,
-  });
+  await mountDatabase(bao, postgres);
 }

@@ -2,7 +2,7 @@ import type { KubeObject } from './cluster.ts';
 import { busybox, type CredentialPod, credentialPod } from './credential-pod.ts';
 
 /** Where `read` finds what the init container wrote. */
-export const written = 'kubernetes.io~empty-dir/work';
+export const written = 'kubernetes.io~empty-dir/recipe';
 
 export interface RecipePod extends CredentialPod {
   /** Of OpenBao, on plain http: busybox knows no TLS that is taken today. */
@@ -24,7 +24,7 @@ export function recipePod(pod: RecipePod): KubeObject {
   const { address, recipe, afterwards = 'true', wait = 0 } = pod;
   const plain = credentialPod(pod);
   const [app] = plain.spec.containers;
-  const work = { name: 'work', mountPath: '/work' };
+  const shared = { name: 'recipe', mountPath: '/recipe' };
   const token = { name: 'token', mountPath: '/token' };
   return {
     ...plain,
@@ -36,17 +36,17 @@ export function recipePod(pod: RecipePod): KubeObject {
           name: 'log-in',
           ...busybox,
           command: ['sh', '-ec', `${logInAndRead(`${address}/v1`, recipe)}\n${afterwards}`],
-          volumeMounts: [work, token],
+          volumeMounts: [shared, token],
         },
       ],
       containers: [
         {
           ...app,
           lifecycle: { preStop: { exec: { command: ['sh', '-c', `sleep ${wait}; ${revokeSelf(`${address}/v1`)}`] } } },
-          volumeMounts: [...app.volumeMounts, work],
+          volumeMounts: [...app.volumeMounts, shared],
         },
       ],
-      volumes: [...plain.spec.volumes, { name: 'work', emptyDir: { medium: 'Memory' } }, projectedToken],
+      volumes: [...plain.spec.volumes, { name: 'recipe', emptyDir: { medium: 'Memory' } }, projectedToken],
     },
   };
 }
@@ -61,11 +61,11 @@ const wget = `wget -q --header 'Content-Type: application/json'`;
 function logInAndRead(api: string, role: string): string {
   return `
 body='{"role": "app-role", "jwt": "'$(cat /token/jwt)'"}'
-${wget} -O /work/login --post-data "$body" ${api}/auth/kubernetes/login
-sed 's/.*"client_token":"\\([^"]*\\)".*/\\1/' /work/login >/work/token
-${wget} -O /work/credential --header "X-Vault-Token: $(cat /work/token)" ${api}/database/creds/${role}`;
+${wget} -O /recipe/login --post-data "$body" ${api}/auth/kubernetes/login
+sed 's/.*"client_token":"\\([^"]*\\)".*/\\1/' /recipe/login >/recipe/token
+${wget} -O /recipe/credential --header "X-Vault-Token: $(cat /recipe/token)" ${api}/database/creds/${role}`;
 }
 
 function revokeSelf(api: string): string {
-  return `${wget} -O - --post-data '' --header "X-Vault-Token: $(cat /work/token)" ${api}/auth/token/revoke-self`;
+  return `${wget} -O - --post-data '' --header "X-Vault-Token: $(cat /recipe/token)" ${api}/auth/token/revoke-self`;
 }

@@ -6,6 +6,7 @@ import { mounted, texts, versions } from '../lab/grpc-client.ts';
 import { type KubeApiServer, startKubeApi, writeKubeconfig } from '../lab/kube-api.ts';
 import { type OpenBao, type OpenBaoOptions, startOpenBao } from '../lab/openbao.ts';
 import { enableJwtAuth, jwtRole } from '../lab/openbao-auth.ts';
+import { mountDatabase } from '../lab/openbao-database.ts';
 import { aPod, type Pod } from '../lab/pod.ts';
 import { type Postgres, startPostgres } from '../lab/postgres.ts';
 import { scratchFolder } from '../lab/scratch.ts';
@@ -63,15 +64,7 @@ export async function startLeaseLab(options: OpenBaoOptions = {}): Promise<Lease
   await bao.policy('app', policy);
   await enableJwtAuth(bao, kube.issuer);
   await jwtRole(bao, { name: 'app', policies: ['app'] });
-  await bao.mount('database', 'database');
-  await bao.write('database/config/pg', {
-    plugin_name: 'postgresql-database-plugin',
-    allowed_roles: '*',
-    connection_url: `postgresql://{{username}}:{{password}}@127.0.0.1:${postgres.port}/postgres?sslmode=disable`,
-    username: 'postgres',
-    password: postgres.password,
-    max_open_connections: 20,
-  });
+  await mountDatabase(bao, postgres, { max_open_connections: 20 });
   kube.podFeed.add(ownPod);
   const lab: LeaseLab = {
     bao,
