@@ -198,24 +198,17 @@ export class KeymountError extends Error {
 
   /** The same error at a place of the class. */
   placed(at: Place): KeymountError {
-    return new KeymountError(this.code, this.message, {
-      at,
-      reason: this.reason,
-      hint: this.hint,
-      retryAfter: this.retryAfter,
-      cause: this.cause,
-    });
+    return this.#with({ at });
   }
 
   /** The same error with another hint. */
   rehinted(hint: string): KeymountError {
-    return new KeymountError(this.code, this.message, {
-      at: this.at,
-      reason: this.reason,
-      hint,
-      retryAfter: this.retryAfter,
-      cause: this.cause,
-    });
+    return this.#with({ hint });
+  }
+
+  #with(other: ErrorFacts): KeymountError {
+    const { code, message, at, reason, hint, retryAfter, cause } = this;
+    return new KeymountError(code, message, { at, reason, hint, retryAfter, cause, ...other });
   }
 }
 

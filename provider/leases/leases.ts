@@ -18,8 +18,6 @@ import { type LeaseStore, type Storable, toRecord } from './record.ts';
 import { revocationsAtOnce, revokeTenant } from './revoke.ts';
 import { type Leased, Tenant } from './tenant.ts';
 
-export type { LeaseEvent } from './lease-event.ts';
-
 export interface LeasesOptions {
   /** Steady: it goes on evenly, whatever is done to the machine's clock. */
   readonly clock: Clock;

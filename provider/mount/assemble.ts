@@ -8,7 +8,7 @@ import { describe } from '../kube/kube-error.ts';
 import { createPodFacts } from '../kube/pod-facts.ts';
 import { createPodTokens } from '../kube/pod-token.ts';
 import { createVersionKeys, type VersionKeys } from '../kube/version-key.ts';
-import type { LeaseEvent } from '../leases/leases.ts';
+import type { LeaseEvent } from '../leases/lease-event.ts';
 import { Connections } from '../sessions/connections.ts';
 import { createIdentityProver, type IdentityProver } from '../sessions/identity.ts';
 import { Reads } from '../sessions/reads.ts';

@@ -1,6 +1,7 @@
 import type { BackendDeps } from '../../../provider/backends/backend.ts';
 import { createIntervals } from '../../../provider/leases/intervals.ts';
-import { type LeaseEvent, Leases } from '../../../provider/leases/leases.ts';
+import type { LeaseEvent } from '../../../provider/leases/lease-event.ts';
+import { Leases } from '../../../provider/leases/leases.ts';
 import type { TenantRecord } from '../../../provider/leases/record.ts';
 import { resumeTenants } from '../../../provider/leases/resume.ts';
 import type { Source } from '../../../provider/plan/plan.ts';
