@@ -50,6 +50,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
   readonly lines?: () => LineState[];
   /** The address of a source, checked as far as that is possible without asking. Throws `class-invalid`. */
   readonly parseRef: (source: Source) => Ref;
+  /** What a read asks for, as `allow` rules judge it. Absent: a plain read of the address as the class has it. */
+  readonly requestOf?: (ref: Ref, source: Source) => AskedFor;
   /** Logs in, if the backend has logins. One try of one login; the caller shares and remembers the session. */
   readonly connect: (
     connection: Connection,
@@ -59,6 +61,18 @@ export interface Backend<Connection = unknown, Ref = unknown> {
   ) => Promise<Session<Ref>>;
   /** A session that another process left behind (`Tenure.toState`), without asking anybody. Throws for a state that is none. */
   readonly resume?: (connection: Connection, state: JsonObject, deps: BackendDeps) => Promise<Session<Ref>>;
+}
+
+/** One read, as `allow` rules judge it: what goes over the wire, not how the class spells it. */
+export interface AskedFor {
+  /** `GET` for a plain read. `PUT` and `POST` are one. */
+  readonly method: string;
+  /** The secret without version and query, decoded as the server decodes it. Undefined: it cannot be told, so no rule matches. */
+  readonly name: string | undefined;
+  /** The name with its version, for patterns that name one: `projects/P/secrets/S/versions/3`. */
+  readonly versionedName?: string;
+  /** Names of query parameters that no rule judges, in order; a read that has any is refused. `version` is none of them. */
+  readonly query?: readonly string[];
 }
 
 /** How it stands with one server. */

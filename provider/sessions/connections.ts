@@ -1,11 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import type { Backend, Identity } from '../backends/backend.ts';
+import type { Backend } from '../backends/backend.ts';
 import { backendKinds, loadBackend } from '../backends/registry.ts';
 import { KeymountError } from '../errors.ts';
-import type { ConnectionRef, Source } from '../plan/plan.ts';
+import type { ConnectionRef } from '../plan/plan.ts';
 import type { AllowRule, Settings } from '../settings/settings.ts';
 import { nearest } from '../util/nearest.ts';
-import { findDenied } from './allow.ts';
 
 /** Where and how to ask: a backend with its settings, checked. The same settings are always the same object. */
 export interface Connection {
@@ -99,34 +98,4 @@ function unknownConnection(name: string, known: readonly string[]): KeymountErro
   const hint =
     guess === undefined ? 'ask the admin of keymount which connections there are' : `did you mean "${guess}"?`;
   return new KeymountError('connection-unknown', `there is no connection "${name}"`, { hint });
-}
-
-/** Throws `connection-not-allowed` unless the connection's rules let this identity read all of these. */
-export function checkAllowed(
-  { title, key, backend, settings, allow }: Connection,
-  identity: Identity,
-  sources: readonly Source[],
-): void {
-  const trust = backend.identityOf(settings);
-  if (trust === 'pod' && allow === undefined) return;
-  if (trust === 'admin' && !identity.proven) {
-    throw new KeymountError('connection-not-allowed', `nothing proves to ${title} which pod asks`, {
-      hint: 'it needs a ServiceAccount token from the driver (tokenRequests of the CSIDriver) and access to the cluster, or trustDriver: true on the connection',
-    });
-  }
-  const denied = findDenied(
-    allow ?? [],
-    identity,
-    sources.map(({ address }) => address),
-  );
-  const first = denied[0];
-  if (first === undefined) return;
-  const who = `ServiceAccount ${identity.namespace}/${identity.serviceAccount}`;
-  throw new KeymountError('connection-not-allowed', `${title} does not allow ${who} to read ${first}`, {
-    at: sources.find(({ address }) => address === first)?.at,
-    hint:
-      key.startsWith('inline ') && backend.allowSetting !== undefined
-        ? `it asks as somebody else than the pod; the admin of keymount lists who may do that in ${backend.allowSetting}`
-        : 'the admin of keymount lists namespaces, serviceAccounts and secrets in the allow rules of the connection',
-  });
 }

@@ -6,6 +6,7 @@ import type { ConnectionSettings } from './settings.ts';
 import { plainData } from './yaml-file.ts';
 
 const names = z.array(z.string().min(1)).min(1);
+const methods = ['GET', 'LIST', 'PUT', 'POST'] as const;
 
 /** What every connection may have; the rest belongs to its backend. */
 const connection = z.looseObject({
@@ -13,8 +14,16 @@ const connection = z.looseObject({
   allow: z
     .array(
       z
-        .strictObject({ namespaces: names.optional(), serviceAccounts: names.optional(), secrets: names.optional() })
-        .refine((rule) => Object.keys(rule).length > 0, {
+        .strictObject({
+          namespaces: names.optional(),
+          serviceAccounts: names.optional(),
+          secrets: names.optional(),
+          methods: z
+            .array(z.enum(methods, { error: `must be one of ${methods.join(', ')}` }))
+            .min(1)
+            .optional(),
+        })
+        .refine((rule) => Object.keys(rule).some((key) => key !== 'methods'), {
           error: 'an allow rule needs namespaces, serviceAccounts or secrets',
           when: ({ issues }) => issues.length === 0,
         }),

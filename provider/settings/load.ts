@@ -1,3 +1,4 @@
+import { allowChanges } from './allow-changes.ts';
 import { type ConfigFile, gatherFile, noConfigFile } from './config-file.ts';
 import { readConnections } from './connections.ts';
 import { deepFreeze } from './deep-freeze.ts';
@@ -122,9 +123,9 @@ function pairProblems({ dropIn, socketDir, stateDir }: Settings): Problem[] {
   return problems;
 }
 
-function warningsOf({ dropIn }: Settings, env: Environment): string[] {
+function warningsOf({ dropIn, connections }: Settings, env: Environment): string[] {
   const unverified = (['vault', 'openbao'] as const)
     .filter((dialect) => dropIn[dialect].tls.skipVerify)
     .map((dialect) => `dropIn.${dialect}.tls.skipVerify is on: the certificate of the server is not verified`);
-  return [...unverified, ...ignoredVariables(env)];
+  return [...unverified, ...allowChanges(connections), ...ignoredVariables(env)];
 }

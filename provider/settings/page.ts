@@ -51,12 +51,13 @@ connections:
     allow:
       - namespaces: [shop, "pay-*"]
         serviceAccounts: ["*"]
+        methods: [GET, PUT]
 \`\`\`
 
 | Key | Meaning |
 | --- | --- |
 | \`kind\` | The backend. Required. |
-| \`allow\` | Who may use the connection: a list of rules with \`namespaces\`, \`serviceAccounts\` and \`secrets\`, each a list of patterns in which \`*\` stands for any run of characters within a name. One rule must match in all that it names. A connection whose identity is not the pod's own serves nobody without it. |
+| \`allow\` | Who may use the connection: a list of rules with \`namespaces\`, \`serviceAccounts\` and \`secrets\`, each a list of patterns in which \`*\` stands for any run of characters, and \`methods\` (\`[GET]\`). One rule must match in all that it names. A connection whose identity is not the pod's own serves nobody without it. |
 
 All other keys belong to the backend. A number that would not print as it was written, such as \`0400\` or \`1.10\`, is taken as text.
 `;

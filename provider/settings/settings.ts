@@ -86,11 +86,14 @@ export interface ConnectionSettings {
   readonly [setting: string]: unknown;
 }
 
-/** Who may use a connection, and for which secrets. `*` stands for any run of characters within a name. */
+/** Who may use a connection, and for which secrets. `*` stands for any run of characters, `/` included. */
 export interface AllowRule {
   readonly namespaces?: readonly string[];
   readonly serviceAccounts?: readonly string[];
+  /** Compared without version and query. */
   readonly secrets?: readonly string[];
+  /** Methods of requests to Vault and OpenBao, `['GET']` when absent. PUT and POST are one. */
+  readonly methods?: readonly string[];
 }
 
 /**

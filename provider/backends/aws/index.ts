@@ -6,7 +6,7 @@ import { type AwsConnection, awsConnectionSchema } from './connection.ts';
 import { inlineConnection } from './inline.ts';
 import { type AwsLine, createLine, type Network } from './line.ts';
 import { logIn } from './login.ts';
-import { type AwsRef, parseAwsRef } from './ref.ts';
+import { type AwsRef, askedOfAws, parseAwsRef } from './ref.ts';
 import { createAwsSession } from './session.ts';
 
 /** AWS Secrets Manager, Parameter Store, or both for classes of the AWS provider. See docs/aws.md. */
@@ -33,6 +33,7 @@ export function createAwsBackend(kind: string, service: AwsService | undefined):
     onlySentTokens: ({ tokenRequest }) => !tokenRequest,
     lines: () => (network === undefined ? [] : [network.pools, network.agentPools].flatMap(statesOf)),
     parseRef: (source) => parseAwsRef(source, service),
+    requestOf: askedOfAws,
     async connect(connection, login, deps, signal) {
       const line = lineOf(connection, deps);
       const authority = await logIn(connection, login, line, deps, signal);

@@ -1,6 +1,7 @@
 import { KeymountError } from '../../errors.ts';
 import { type AwsService, isArn, parseArn, parseAwsAddress } from '../../plan/dialects/aws-address.ts';
 import type { Source } from '../../plan/plan.ts';
+import type { AskedFor } from '../backend.ts';
 
 /** What to read. */
 export interface AwsRef {
@@ -83,4 +84,11 @@ export function targetIn(ref: AwsRef, region: string, isFailover: boolean): Pick
   if (parts[3] === region) return target;
   if (isFailover && ref.failover?.name !== name) return { ...target, name: parts.with(3, region).join(':') };
   throw new KeymountError('class-invalid', `the region of an ARN must be ${region}: ${name}`);
+}
+
+/** What `allow` rules judge: the name or ARN. A parameter's name may end with a version or label, `/app/db:3`. */
+export function askedOfAws({ service, name }: AwsRef): AskedFor {
+  if (service !== 'ssm') return { method: 'GET', name };
+  const parts = name.split(':');
+  return { method: 'GET', name: parts.slice(0, isArn(name) ? 6 : 1).join(':') };
 }

@@ -8,7 +8,7 @@ import { type AzureConnection, azureConnectionSchema } from './connection.ts';
 import { TokenProxies } from './identity-binding.ts';
 import { inlineConnection } from './inline.ts';
 import { audienceOf, prepareLogin } from './login.ts';
-import { type AzureRef, parseAzureRef } from './ref.ts';
+import { type AzureRef, askedOfAzure, parseAzureRef } from './ref.ts';
 import { openSession } from './session.ts';
 import { Tokens } from './tokens.ts';
 import { Lines } from './transport.ts';
@@ -49,6 +49,7 @@ export function createAzureBackend(): Backend<AzureConnection, AzureRef> {
     lines: () =>
       (shared?.lines.list() ?? []).map(({ address, pool }) => ({ address, ...pool.breaker(), ...loadOf(pool) })),
     parseRef: parseAzureRef,
+    requestOf: askedOfAzure,
     async connect(connection, login, deps, signal) {
       const { lines, tokens, proxies, resources } = partsOf(deps);
       const send = lines.transportOf(connection);

@@ -1,5 +1,6 @@
 import { KeymountError } from '../../errors.ts';
 import type { Source } from '../../plan/plan.ts';
+import type { AskedFor } from '../backend.ts';
 
 /** What to read of a vault. */
 export interface AzureRef {
@@ -53,4 +54,9 @@ export function describeRef({ collection, name, version, back }: AzureRef): stri
   if (back === undefined) return of;
   if (back === 0) return version === undefined ? `enabled version of ${object}` : of;
   return `version ${back} before ${version === undefined ? `the newest of ${object}` : of}`;
+}
+
+/** What `allow` rules judge: the name as the class has it, without `~1`. */
+export function askedOfAzure(_ref: AzureRef, { address }: Source): AskedFor {
+  return { method: 'GET', name: address.replace(/~\d+$/, '') };
 }

@@ -4,7 +4,7 @@ import { type GcpConnection, gcpConnectionSchema } from './connection.ts';
 import { inlineConnection } from './inline.ts';
 import { createLine } from './line.ts';
 import { type LoginParts, logIn } from './login.ts';
-import { type GcpRef, parseGcpRef, type Service } from './ref.ts';
+import { askedOfGcp, type GcpRef, parseGcpRef, type Service } from './ref.ts';
 import { createGcpSession } from './session.ts';
 import { WorkloadPools } from './workload-pool.ts';
 
@@ -52,6 +52,7 @@ export function createGcpBackend(service: Service): Backend<GcpConnection, GcpRe
         waiting: pool.load.waiting,
       })),
     parseRef: (source) => parseGcpRef(source, service),
+    requestOf: askedOfGcp,
     async connect(connection, login, deps, signal) {
       const parts = partsOf(connection, deps);
       return createGcpSession(connection, parts.line, await logIn(parts, login, signal), deps);

@@ -1,5 +1,6 @@
 import { KeymountError } from '../../errors.ts';
 import type { Source } from '../../plan/plan.ts';
+import type { AskedFor } from '../backend.ts';
 
 /** The two services, as their host names begin. */
 export type Service = 'secretmanager' | 'parametermanager';
@@ -73,4 +74,10 @@ export function resourceName(ref: GcpRef, project: string, location: string): st
 
 function shownName(address: string): string {
   return JSON.stringify(address.slice(0, 120));
+}
+
+/** What `allow` rules judge: the name as the class has it, full or the id alone, without its version. */
+export function askedOfGcp({ version }: GcpRef, { address }: Source): AskedFor {
+  const [name = ''] = address.split('/versions/', 1);
+  return { method: 'GET', name, versionedName: `${name}/versions/${version}` };
 }

@@ -1,6 +1,7 @@
 import type { Pool } from '../../net/pool.ts';
 import { createPools, type Pools } from '../../net/pools.ts';
 import type { Backend, BackendDeps } from '../backend.ts';
+import { askedOfVault } from './asked-for.ts';
 import { createVaultClient } from './client.ts';
 import { type VaultConnection, vaultConnectionSchema } from './connection.ts';
 import { inlineConnection } from './inline.ts';
@@ -44,6 +45,7 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
     lines: () => (pools?.list() ?? []).map(({ address, pool }) => ({ address, ...pool.breaker(), ...loadOf(pool) })),
     titleOf: ({ address }) => address.text,
     parseRef: parseVaultRef,
+    requestOf: askedOfVault,
     async connect(connection, login, deps, signal) {
       const line = await lineOf(connection, deps);
       const authority = await logIn(connection, login, line.client, deps, signal);

@@ -25,6 +25,21 @@ export const admins: Situations = {
   'no-connection': (lab) =>
     lab.told({ provider: 'keymount', parameters: { ...native, connection: 'locall' }, config: fileStore() }),
   'not-allowed': (lab) => lab.told({ provider: 'keymount', parameters: native, config: fileStore() }),
+  'write-not-allowed': (lab) =>
+    lab.told({
+      provider: 'keymount',
+      parameters: {
+        connection: 'legacy',
+        objects: '- {file: tls.json, secret: pki/issue/web, request: {args: {common_name: web.shop.svc}}}',
+      },
+      config: tokenFile(),
+    }),
+  'query-not-allowed': (lab) =>
+    lab.told({
+      provider: 'keymount',
+      parameters: { connection: 'legacy', objects: '- {file: all, secret: "/v1/secret/metadata/shop?list=true"}' },
+      config: tokenFile(),
+    }),
   'not-proven': (lab) =>
     lab.told({
       provider: 'keymount',
@@ -90,4 +105,11 @@ function fileStore(): object {
   return {
     connections: { local: { kind: 'file', path, allow: [{ namespaces: ['billing'], secrets: ['billing/*'] }] } },
   };
+}
+
+/** A connection that reads with a token of the admin. */
+function tokenFile(): object {
+  const auth = { method: 'token-file', path: '/run/vault-agent/token' };
+  const allow = [{ secrets: ['pki/issue/web', '/v1/secret/*'] }];
+  return { connections: { legacy: { kind: 'vault', address: 'https://vault.old.example:8200', auth, allow } } };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { findDenied, matches } from '../../../provider/sessions/allow.ts';
+import type { AskedFor } from '../../../provider/backends/backend.ts';
+import { denialOf, matches } from '../../../provider/sessions/allow.ts';
 import type { AllowRule } from '../../../provider/settings/settings.ts';
 import { aPod } from '../../lab/pod.ts';
 import { callerOf } from './fake-store.ts';
@@ -57,7 +58,8 @@ describe('a pattern', () => {
 
 describe('the rules of a connection', () => {
   const { identity } = callerOf(aPod({ namespace: 'shop', serviceAccount: 'web' }));
-  const denied = (rules: AllowRule[], ...addresses: string[]) => findDenied(rules, identity, addresses);
+  const denied = (rules: AllowRule[], ...names: string[]) =>
+    names.filter((name) => denialOf(rules, identity, { method: 'GET', name }) !== undefined);
 
   it('let nobody read anything where there are none', () => {
     assert.deepEqual(denied([], 'a', 'b'), ['a', 'b']);
@@ -93,7 +95,42 @@ describe('the rules of a connection', () => {
 
   it('let nobody through whose namespace or ServiceAccount the driver did not say', () => {
     for (const unknown of [{ namespace: '' }, { serviceAccount: '' }]) {
-      assert.deepEqual(findDenied([{}], { ...identity, ...unknown }, ['a']), ['a']);
+      assert.equal(denialOf([{}], { ...identity, ...unknown }, { method: 'GET', name: 'a' }), 'secret');
     }
+  });
+
+  const rows: readonly [string, AllowRule, AskedFor, ReturnType<typeof denialOf>][] = [
+    ['let a plain read through', {}, { method: 'GET', name: 'a' }, undefined],
+    ['let no write through', {}, { method: 'PUT', name: 'a' }, 'method'],
+    ['let no list through', { secrets: ['a'] }, { method: 'LIST', name: 'a' }, 'method'],
+    ['let the methods through that they name', { methods: ['PUT'] }, { method: 'PUT', name: 'a' }, undefined],
+    ['take PUT and POST for one', { methods: ['POST'] }, { method: 'PUT', name: 'a' }, undefined],
+    ['let no read through where they name a write alone', { methods: ['PUT'] }, { method: 'GET', name: 'a' }, 'method'],
+    ['judge no query', {}, { method: 'GET', name: 'a', query: ['list'] }, 'query'],
+    ['match nothing that has no name', {}, { method: 'GET', name: undefined }, 'secret'],
+    [
+      'compare a name without its version',
+      { secrets: ['projects/p/secrets/*-public'] },
+      { method: 'GET', name: 'projects/p/secrets/root', versionedName: 'projects/p/secrets/root/versions/x-public' },
+      'secret',
+    ],
+    [
+      'compare a name with its version where the pattern has one',
+      { secrets: ['projects/p/secrets/*/versions/3'] },
+      { method: 'GET', name: 'projects/p/secrets/root', versionedName: 'projects/p/secrets/root/versions/3' },
+      undefined,
+    ],
+  ];
+  for (const [what, rule, asked, denial] of rows) {
+    it(what, () => assert.equal(denialOf([rule], identity, asked), denial));
+  }
+
+  it('do not add up: pod, secret and method must be those of one rule', () => {
+    const rules: AllowRule[] = [
+      { secrets: ['a'] },
+      { namespaces: ['pay'], methods: ['PUT'] },
+      { secrets: ['b'], methods: ['PUT'] },
+    ];
+    assert.equal(denialOf(rules, identity, { method: 'PUT', name: 'a' }), 'method');
   });
 });

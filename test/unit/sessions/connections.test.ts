@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KeymountError } from '../../../provider/errors.ts';
-import { type Connection, Connections, checkAllowed } from '../../../provider/sessions/connections.ts';
+import type { KeymountError } from '../../../provider/errors.ts';
+import { Connections } from '../../../provider/sessions/connections.ts';
 import { loadSettings } from '../../../provider/settings/load.ts';
-import type { AllowRule } from '../../../provider/settings/settings.ts';
-import { aPod } from '../../lab/pod.ts';
-import { callerOf, FakeStore, sourcesOf } from './fake-store.ts';
 
 /** Connections of a configuration file. */
 async function opened(text: string): Promise<Connections> {
@@ -83,47 +80,5 @@ describe('the connections that classes describe', () => {
     const connections = await opened(file);
     const ref = { kind: 'inline', backend: 'file', profile: 'vault', settings: {} } as const;
     await assert.rejects(connections.resolve(ref), { code: 'internal' });
-  });
-});
-
-describe('the permission to use a connection', () => {
-  const pod = aPod({ namespace: 'shop', serviceAccount: 'web' });
-  const sources = sourcesOf('shop/db', 'pay/db');
-
-  function refusal(identity: 'pod' | 'admin' | 'driver', allow: AllowRule[] | undefined, proven: boolean) {
-    const store = new FakeStore();
-    store.identity = identity;
-    const connection: Connection = { ...store.connection, allow };
-    try {
-      checkAllowed(connection, callerOf(pod, { proven }).identity, sources);
-      return undefined;
-    } catch (error) {
-      assert.ok(error instanceof KeymountError);
-      assert.equal(error.code, 'connection-not-allowed');
-      return error;
-    }
-  }
-
-  const all = [{}];
-  const shop = [{ namespaces: ['shop'] }];
-  const pay = [{ namespaces: ['pay'] }];
-  const rows: [string, 'pod' | 'admin' | 'driver', AllowRule[] | undefined, boolean, boolean][] = [
-    ["with the pod's own identity is the backend's to give", 'pod', undefined, false, true],
-    ["with the pod's own identity can be narrowed by rules", 'pod', pay, true, false],
-    ["with the admin's identity is nobody's without rules", 'admin', undefined, true, false],
-    ["with the admin's identity is that of a proven pod by a rule", 'admin', shop, true, true],
-    ["with the admin's identity is not that of an unproven pod, whatever the rules", 'admin', all, false, false],
-    ["with the admin's identity is not that of another namespace", 'admin', pay, true, false],
-    ["by the driver's word is that of an unproven pod by a rule", 'driver', shop, false, true],
-    ["by the driver's word is nobody's without rules", 'driver', undefined, false, false],
-  ];
-  for (const [what, identity, allow, proven, permitted] of rows) {
-    it(what, () => assert.equal(refusal(identity, allow, proven) === undefined, permitted));
-  }
-
-  it('is needed for every secret; the error names pod, connection, secret and its object', () => {
-    const error = refusal('driver', [{ secrets: ['shop/*'] }], false);
-    assert.equal(error?.message, 'connection "prod" does not allow ServiceAccount shop/web to read pay/db');
-    assert.deepEqual(error.at, { path: 'objects[1]' });
   });
 });

@@ -80,6 +80,14 @@ describe('connections', () => {
       ['1 connections.a.allow.0: an allow rule needs namespaces, serviceAccounts or secrets'],
     ],
     [
+      'connections: { a: { kind: vault, allow: [{ methods: [GET] }] } }',
+      ['1 connections.a.allow.0: an allow rule needs namespaces, serviceAccounts or secrets'],
+    ],
+    [
+      'connections: { a: { kind: vault, allow: [{ secrets: [x], methods: [DELETE] }] } }',
+      ['1 connections.a.allow.0.methods.0: must be one of GET, LIST, PUT, POST'],
+    ],
+    [
       'connections: { a: { kind: file, allow: { namespaces: [a] } } }',
       ['1 connections.a.allow: must be of type array'],
     ],
