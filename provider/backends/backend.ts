@@ -40,6 +40,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
     deps: BackendDeps,
     signal: AbortSignal,
   ) => Promise<string | undefined>;
+  /** Refuses to show the server of a connection a pod's token; undefined: it may be shown. Absent: any may be. */
+  readonly refuseToken?: (connection: Connection, token: ShownToken) => KeymountError | undefined;
   /** Is a token that the driver did not send not to be asked of the API server either? Absent: it is, as the settings allow. */
   readonly onlySentTokens?: (connection: Connection) => boolean;
   /** Milliseconds for which its secrets are served from memory, in place of the admin's default: for stores that cost nothing to ask. */
@@ -104,6 +106,14 @@ export interface Login {
   readonly nodeLabels: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
 }
 
+/** A pod's ServiceAccount token on its way to a server. */
+export interface ShownToken {
+  /** What it is good for. */
+  readonly audiences: readonly string[];
+  /** Those of them that the cluster's API server takes for its own. */
+  readonly apiServers: readonly string[];
+}
+
 /** The pod that asks. `proven` says whether a verified token agrees with what the driver's attributes say. */
 export interface Identity {
   readonly namespace: string;
@@ -135,7 +145,7 @@ export interface BackendRequest {
 }
 
 /** What of the settings an inline connection goes by. */
-export type AdminSettings = Pick<Settings, 'dropIn' | 'tlsDir'>;
+export type AdminSettings = Pick<Settings, 'dropIn' | 'tlsDir' | 'connections'>;
 
 /** An authenticated connection for one identity. */
 export interface Session<Ref = unknown> {

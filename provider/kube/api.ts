@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../util/clock.ts';
 import { isJsonObject, type JsonObject, ownKey, parseJson } from '../util/json.ts';
+import { SecretString } from '../util/secret-string.ts';
 import type { KubeConfig } from './config.ts';
 import { KubeError, noAnswer } from './kube-error.ts';
 import { splitLines } from './lines.ts';
@@ -17,6 +18,8 @@ export interface KubeApi {
   readonly text: (path: string, options: TextOptions) => Promise<string>;
   /** The lines of a reply while it comes. Throws KubeError also while it is read: `Silent`, `Unreachable` where it is cut. */
   readonly lines: (path: string, options: LinesOptions) => AsyncGenerator<string>;
+  /** keymount's own token, for whom the API server made it; undefined without one. Throws KubeError `BadCredentials`. */
+  readonly ownToken: () => Promise<SecretString | undefined>;
   readonly close: () => void;
 }
 
@@ -83,6 +86,10 @@ export function createKubeApi(config: KubeConfig, deps: KubeApiDeps): KubeApi {
     namespace: config.namespace,
     get: (path, options = {}) => call('GET', path, undefined, options),
     post: (path, body, options = {}) => call('POST', path, JSON.stringify(body), options),
+    async ownToken() {
+      const token = await transport.token();
+      return token === undefined ? undefined : new SecretString(token);
+    },
     close: () => transport.close(),
   };
 }

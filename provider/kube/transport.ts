@@ -16,6 +16,8 @@ export interface Transport {
   readonly exchange: (message: ApiMessage, timeout: number, signal: AbortSignal) => Promise<Reply>;
   /** A reply to be read while it comes, any status. Throws as `exchange` does, while it is read too. */
   readonly open: (path: string, accept: string, bounds: StreamBounds, signal: AbortSignal) => Promise<Stream>;
+  /** keymount's own token, if it has one. Throws KubeError `BadCredentials`. */
+  readonly token: () => Promise<string | undefined>;
   readonly close: () => void;
 }
 
@@ -92,6 +94,7 @@ export function createTransport(config: KubeConfig, clock: Clock, mostBytes: num
       signal.throwIfAborted();
       throw asKubeError(outcome.failure);
     },
+    token: async () => (await read(config.token))?.trim(),
     close: () => current?.agent.destroy(),
   };
 }

@@ -14,6 +14,7 @@ import { createIdentityProver, type IdentityProver } from '../sessions/identity.
 import { Reads } from '../sessions/reads.ts';
 import { Secrets } from '../sessions/secrets.ts';
 import { Sessions } from '../sessions/sessions.ts';
+import { audiencesOf } from '../sessions/shown-token.ts';
 import { createTokenProof } from '../sessions/token-proof.ts';
 import { createUnkept } from '../sessions/unkept.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -73,6 +74,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     deps: backendDeps,
     podTokens,
     podFacts: createPodFacts({ api, nodeName, clock }),
+    ownAudiences: api === undefined ? undefined : () => readOwnAudiences(api),
     maxAge: sessionMaxAge,
     mountTimeout: limits.mountTimeout,
     onEnd: (held) => secrets.purgeAll(held),
@@ -119,6 +121,16 @@ function proofReader(connections: Connections, deps: BackendDeps): ProofOf {
       return { audience };
     }
   };
+}
+
+/** None where keymount has no token of its own, as with the client certificate of a kubeconfig. */
+async function readOwnAudiences(api: KubeApi): Promise<readonly string[]> {
+  try {
+    const token = await api.ownToken();
+    return token === undefined ? [] : audiencesOf(token);
+  } catch {
+    return [];
+  }
 }
 
 function createKeys({ versionKeys, stateDir }: Settings, api: KubeApi | undefined, log: Log): VersionKeys {

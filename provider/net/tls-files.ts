@@ -9,6 +9,8 @@ export interface TlsFile {
   readonly path: string;
   /** The file must lie below this directory, symlinks resolved; absent: anywhere. */
   readonly below?: string | undefined;
+  /** Files that it may not be, by whatever name: the admin's certificates and keys. */
+  readonly notOf?: readonly string[] | undefined;
 }
 
 /** The TLS files of a connection. Without `ca` and `caDir` the CAs that Node trusts count. */
@@ -81,13 +83,29 @@ async function locate({ ca, caDir, cert, key }: TlsFiles): Promise<Paths> {
 }
 
 /** The path to read; checked anew each time, for a symlink may have been turned. */
-async function allowedPath({ path, below }: TlsFile): Promise<string> {
+async function allowedPath({ path, below, notOf = [] }: TlsFile): Promise<string> {
   if (below === undefined) return path;
   const [real, root] = await Promise.all([fs.realpath(path), fs.realpath(below)]);
+  if (await isAnyOf(real, notOf)) {
+    throw new KeymountError('address-not-allowed', `the TLS file ${path} is one of the admin's own`, {
+      hint: "the admin's client certificate is for the admin's own addresses; give classes files of their own",
+    });
+  }
   if (real.startsWith(root.endsWith(sep) ? root : root + sep)) return real;
   throw new KeymountError('address-not-allowed', `the TLS file ${path} does not lie below ${below}`, {
     hint: 'the admin of keymount sets where TLS files of classes lie (tlsDir)',
   });
+}
+
+/** By what they are, not by their names: symbolic and hard links are the file. */
+async function isAnyOf(path: string, others: readonly string[]): Promise<boolean> {
+  if (others.length === 0) return false;
+  const { dev, ino } = await fs.stat(path, { bigint: true });
+  const same = others.map(async (other) => {
+    const stats = await fs.stat(other, { bigint: true }).catch(() => undefined);
+    return stats?.dev === dev && stats.ino === ino;
+  });
+  return (await Promise.all(same)).includes(true);
 }
 
 /** The files of a directory, hidden ones left out: a ConfigMap volume has `..data` and `..2024_…` beside its links. */

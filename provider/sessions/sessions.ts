@@ -4,10 +4,12 @@ import type { PodFacts } from '../kube/pod-facts.ts';
 import { type PodTokens, tokenMissing } from '../kube/pod-token.ts';
 import type { Source } from '../plan/plan.ts';
 import { Flights } from '../util/flight.ts';
+import type { SecretString } from '../util/secret-string.ts';
 import type { Caller } from './caller.ts';
 import type { Connection } from './connections.ts';
 import { Endings } from './endings.ts';
 import { type SessionKeys, sessionKeys } from './session-key.ts';
+import { type PodToken, shownToken } from './shown-token.ts';
 
 /** A session in use, and what is known of it. */
 export interface Held {
@@ -38,6 +40,8 @@ export interface SessionsOptions {
   readonly deps: BackendDeps;
   readonly podTokens: PodTokens | undefined;
   readonly podFacts: PodFacts;
+  /** The audiences of keymount's own token, which the API server takes for its own. Absent: not known. */
+  readonly ownAudiences?: (() => Promise<readonly string[]>) | undefined;
   /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
   readonly maxAge: number;
   readonly onEnd: (held: Held) => void;
@@ -193,14 +197,23 @@ export class Sessions {
       nodeLabels: podFacts.nodeLabels,
       token: async (wanted, signal, orFor = []) => {
         const sent = [wanted, ...orFor].map((name) => caller.tokens.get(name)).find((token) => token !== undefined);
-        if (sent !== undefined) return sent;
+        if (sent !== undefined) return await this.#show({ token: sent, wanted, isApiServers: false }, connection);
         const only = connection.backend.onlySentTokens?.(connection.settings) === true;
         if (podTokens === undefined || only) throw tokenMissing(wanted, sentAudiences(caller));
         // Like the Go Vault provider: without an audience in the class, the API server's own is asked for.
         const request = audience ?? (connection.backend.tokenAudience === undefined ? undefined : wanted);
-        return await podTokens.get(caller.identity, { driver: wanted, request }, signal);
+        const token = await podTokens.get(caller.identity, { driver: wanted, request }, signal);
+        return await this.#show({ token, wanted, isApiServers: request === undefined }, connection);
       },
     };
+  }
+
+  /** Throws what the backend says against showing it to the server. */
+  async #show(podToken: PodToken, { backend, settings }: Connection): Promise<SecretString> {
+    if (backend.refuseToken === undefined) return podToken.token;
+    const refused = backend.refuseToken(settings, shownToken(podToken, (await this.#options.ownAudiences?.()) ?? []));
+    if (refused !== undefined) throw refused;
+    return podToken.token;
   }
 }
 

@@ -34,12 +34,7 @@ export function dropInKnobs(dialect: Dialect): KnobsOf<VaultDropIn> {
       flag: flag('mount'),
       about: 'Auth mount to log in at, for classes that name none.',
     },
-    audience: {
-      kind: line,
-      default: dialect,
-      flag: flag('audience'),
-      about: 'Audience of the ServiceAccount token for classes that name none.',
-    },
+    ...audienceKnobs(dialect, flag),
     tls: tlsKnobs(flag, variables),
     allowedAddresses: {
       kind: many(addressPattern),
@@ -72,6 +67,27 @@ export function dropInKnobs(dialect: Dialect): KnobsOf<VaultDropIn> {
       default: undefined,
       flag: flag('proxy'),
       about: 'Proxy for these requests, instead of `proxy.https` and `proxy.http`.',
+    },
+  };
+}
+
+function audienceKnobs(
+  dialect: Dialect,
+  flag: (name: string) => string,
+): KnobsOf<Pick<VaultDropIn, 'audience' | 'audiences'>> {
+  return {
+    audience: {
+      kind: line,
+      default: dialect,
+      flag: flag('audience'),
+      about: 'Audience of the ServiceAccount token for classes that name none.',
+    },
+    audiences: {
+      kind: many(line),
+      default: [],
+      flag: flag('audiences'),
+      about:
+        'Audiences of AWS, Azure, Google Cloud or of the API server itself whose tokens may go to an address that a class alone chose, neither `address` nor one of `allowedAddresses`. Such a server could use them as the pod, so unless listed they are refused.',
     },
   };
 }

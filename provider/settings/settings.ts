@@ -108,6 +108,8 @@ export interface VaultDropIn {
   readonly authMount: string;
   /** Audience of the driver's token, default `vault` or `openbao`. */
   readonly audience: string;
+  /** Audiences of other stores, or of the API server, whose tokens go to addresses that a class alone chose as well. Default none. */
+  readonly audiences: readonly string[];
   readonly tls: {
     readonly ca: string | undefined;
     readonly caDir: string | undefined;

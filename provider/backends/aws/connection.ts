@@ -3,6 +3,7 @@ import { type Address, parseAddress } from '../../net/address.ts';
 import type { AwsService } from '../../plan/dialects/aws-address.ts';
 import { isAwsRegion, isProxyUrl } from '../../settings/address.ts';
 import { durationForm, parseDuration } from '../../util/duration.ts';
+import { irsaAudience, podIdentityAudience } from '../audiences.ts';
 
 /** Which services of AWS are asked, in which regions, and as whom. */
 export interface AwsConnection {
@@ -56,9 +57,6 @@ export interface AwsEndpoints {
   readonly sts?: Address | undefined;
   readonly podIdentity?: Address | undefined;
 }
-
-export const irsaAudience = 'sts.amazonaws.com';
-export const podIdentityAudience = 'pods.eks.amazonaws.com';
 
 const line = z.string().refine((text) => text !== '' && !/[\r\n\0]/.test(text), 'must be one line of text');
 const region = z.string().refine(isAwsRegion, 'must be a region, as eu-central-1');

@@ -1,8 +1,9 @@
 import { KeymountError } from '../../errors.ts';
 import { type Address, parseAddress } from '../../net/address.ts';
 import type { DialectName, InlineSettings } from '../../plan/plan.ts';
+import { irsaAudience, podIdentityAudience } from '../audiences.ts';
 import type { AdminSettings } from '../backend.ts';
-import { type AssumedRole, type AwsConnection, irsaAudience, podIdentityAudience } from './connection.ts';
+import type { AssumedRole, AwsConnection } from './connection.ts';
 
 /**
  * A connection as an AWS class describes it, over the admin's defaults. A class chooses regions and roles, never an address. The

@@ -4,6 +4,7 @@ import type { TlsSettings } from '../../net/agents.ts';
 import { isProxyUrl } from '../../settings/address.ts';
 import type { AllowRule } from '../../settings/settings.ts';
 import { durationForm, parseDuration } from '../../util/duration.ts';
+import { azureAudience } from '../audiences.ts';
 import { type CloudChoice, findCloud, isStackCloud } from './clouds.ts';
 
 /** Where a Key Vault is, and as whom to ask it. */
@@ -54,8 +55,6 @@ export interface TokenProxy {
   readonly ca: string | undefined;
 }
 
-export const usualAudience = 'api://AzureADTokenExchange';
-export const bindingAudience = 'api://AKSIdentityBinding';
 export const metadataAddress = 'http://169.254.169.254';
 export const usualTokenProxy = {
   url: 'https://kubernetes.default.svc.cluster.local',
@@ -106,7 +105,7 @@ const auth = z.discriminatedUnion('method', [
   z.strictObject({
     method: z.literal('workload-identity'),
     clientId: clientId.optional(),
-    audience: line.default(usualAudience),
+    audience: line.default(azureAudience),
   }),
   z.strictObject({
     method: z.literal('identity-binding'),
@@ -142,7 +141,7 @@ export const azureConnectionSchema: z.ZodType<AzureConnection> = z
     environmentFile: path.optional(),
     authority: address.optional(),
     tenant: tenant.optional(),
-    auth: auth.default({ method: 'workload-identity', audience: usualAudience }),
+    auth: auth.default({ method: 'workload-identity', audience: azureAudience }),
     constructPemChain: z.boolean().default(true),
     tls: z.strictObject({ ca: path.optional(), skipVerify: z.boolean().default(false) }).default({ skipVerify: false }),
     timeout: duration.default(10_000),

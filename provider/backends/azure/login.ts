@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { KeymountError } from '../../errors.ts';
+import { azureBindingAudience } from '../audiences.ts';
 import type { BackendDeps, Login } from '../backend.ts';
 import { clientOf, tenantOf } from './account.ts';
 import type { Authority, Who } from './authority.ts';
 import { type Cloud, resolveCloud } from './clouds.ts';
-import { type AzureAuth, type AzureConnection, bindingAudience } from './connection.ts';
+import type { AzureAuth, AzureConnection } from './connection.ts';
 import { requestToken, type TokenRequest } from './entra.ts';
 import type { TokenProxies } from './identity-binding.ts';
 import { requestManagedToken } from './managed-identity.ts';
@@ -148,7 +149,7 @@ export function audienceOf(auth: AzureAuth): string | undefined {
     case 'pod':
       return auth.audience;
     case 'identity-binding':
-      return bindingAudience;
+      return azureBindingAudience;
     default:
       return undefined;
   }

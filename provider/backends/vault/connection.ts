@@ -4,6 +4,7 @@ import { type AddressPattern, parseAddressPattern } from '../../net/address-patt
 import type { TlsSettings } from '../../net/agents.ts';
 import { isProxyUrl } from '../../settings/address.ts';
 import { durationForm, parseDuration } from '../../util/duration.ts';
+import type { UnknownServer } from './foreign-token.ts';
 import { parseMount } from './mount-path.ts';
 
 /** Where a Vault or OpenBao server is, and how to log in there. */
@@ -23,6 +24,8 @@ export interface VaultConnection {
   readonly alsoAt: readonly AddressPattern[];
   /** A class chose the address: names that resolve to link-local or metadata addresses are refused when connecting. */
   readonly guarded: boolean;
+  /** A class alone chose the address. Absent: the admin's settings name it, by itself or by a pattern. */
+  readonly chosenByClass?: UnknownServer | undefined;
 }
 
 export type VaultAuth =

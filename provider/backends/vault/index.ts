@@ -4,6 +4,7 @@ import type { Backend, BackendDeps } from '../backend.ts';
 import { askedOfVault } from './asked-for.ts';
 import { createVaultClient } from './client.ts';
 import { type VaultConnection, vaultConnectionSchema } from './connection.ts';
+import { refuseForeignToken } from './foreign-token.ts';
 import { inlineConnection } from './inline.ts';
 import { logIn } from './login.ts';
 import { Mounts } from './mounts.ts';
@@ -44,6 +45,7 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
     identityOf: ({ auth }) => (auth.method === 'cert' || auth.method === 'token-file' ? 'admin' : 'pod'),
     lines: () => (pools?.list() ?? []).map(({ address, pool }) => ({ address, ...pool.breaker(), ...loadOf(pool) })),
     titleOf: ({ address }) => address.text,
+    refuseToken: refuseForeignToken,
     parseRef: parseVaultRef,
     requestOf: askedOfVault,
     async connect(connection, login, deps, signal) {

@@ -7,6 +7,7 @@ import type { TlsFile } from '../../net/tls-files.ts';
 import type { DialectName, InlineSettings } from '../../plan/plan.ts';
 import type { VaultDropIn } from '../../settings/settings.ts';
 import type { AdminSettings } from '../backend.ts';
+import { adminKeyFiles, otherAudiences } from './admin-files.ts';
 import type { VaultConnection } from './connection.ts';
 import { parseMount } from './mount-path.ts';
 
@@ -23,8 +24,9 @@ const at = { path: 'parameters' };
 export function inlineConnection(
   settings: InlineSettings,
   profile: DialectName,
-  { dropIn, tlsDir }: AdminSettings,
+  admin: AdminSettings,
 ): VaultConnection {
+  const { dropIn } = admin;
   const defaults = profile === 'openbao' ? dropIn.openbao : dropIn.vault;
   const own = addressOf(defaults.address, 'settings-invalid');
   const patterns = (defaults.allowedAddresses ?? []).map(patternOf);
@@ -39,7 +41,7 @@ export function inlineConnection(
   return {
     address,
     namespace: text(settings, 'namespace') ?? defaults.namespace,
-    tls: tlsOf(settings, defaults.tls, lendCertificate, tlsDir),
+    tls: tlsOf(settings, defaults.tls, lendCertificate, admin),
     auth: {
       method: 'pod',
       mount: authMount,
@@ -52,6 +54,15 @@ export function inlineConnection(
     proxy: defaults.proxy,
     alsoAt: patterns,
     guarded: standing === 'pattern' || standing === 'tolerated',
+    ...(standing === 'tolerated'
+      ? {
+          chosenByClass: {
+            listed: defaults.audiences,
+            ofOtherStores: otherAudiences(admin),
+            settings: profile === 'openbao' ? 'dropIn.openbao' : 'dropIn.vault',
+          },
+        }
+      : {}),
   };
 }
 
@@ -75,8 +86,9 @@ function tlsOf(
   settings: InlineSettings,
   defaults: VaultDropIn['tls'],
   lendCertificate: boolean,
-  tlsDir: string | undefined,
+  admin: AdminSettings,
 ): TlsSettings {
+  const { tlsDir } = admin;
   const chosen = (name: string): TlsFile | undefined => {
     const path = text(settings, name);
     if (path === undefined) return undefined;
@@ -85,8 +97,10 @@ function tlsOf(
     throw notAllowed(`the class may not name the TLS file ${path}: ${where}`, 'tlsDir');
   };
   const admins = (path: string | undefined): TlsFile | undefined => (path === undefined ? undefined : { path });
-  const ownCert = chosen('clientCert');
-  const ownKey = chosen('clientKey');
+  // Where the certificate is lent anyway, a class may also name its files.
+  const notOf = lendCertificate ? [] : adminKeyFiles(admin);
+  const ownCert = withoutAdmins(chosen('clientCert'), notOf);
+  const ownKey = withoutAdmins(chosen('clientKey'), notOf);
   if ((ownCert === undefined) !== (ownKey === undefined)) {
     throw new KeymountError('class-invalid', 'both client cert and client key must be provided', { at });
   }
@@ -100,6 +114,10 @@ function tlsOf(
     // A class can switch verification off for itself, never on again for everybody.
     skipVerify: defaults.skipVerify || settings['skipVerify'] === true,
   };
+}
+
+function withoutAdmins(file: TlsFile | undefined, notOf: readonly string[]): TlsFile | undefined {
+  return file === undefined ? undefined : { ...file, notOf };
 }
 
 function notAllowed(message: string, setting: string): KeymountError {

@@ -22,6 +22,14 @@ export const admins: Situations = {
   'metadata-address': (lab) =>
     lab.told({ parameters: parameters(undefined, { vaultAddress: 'http://169.254.169.254' }) }),
   'tls-file': (lab) => lab.told({ parameters: parameters(undefined, { vaultCACertPath: '/etc/vault/ca.pem' }) }),
+  'foreign-token': (lab) =>
+    lab.told({
+      parameters: parameters(undefined, {
+        vaultAddress: 'https://vault.other.example:8200',
+        audience: 'sts.amazonaws.com',
+      }),
+      audiences: ['vault', 'sts.amazonaws.com'],
+    }),
   'no-connection': (lab) =>
     lab.told({ provider: 'keymount', parameters: { ...native, connection: 'locall' }, config: fileStore() }),
   'not-allowed': (lab) => lab.told({ provider: 'keymount', parameters: native, config: fileStore() }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -164,6 +164,30 @@ describe('TLS', () => {
     for (const path of ['ca.pem', 'allowed/../ca.pem', 'allowed/out.pem', 'allowed']) {
       assert.match(await asking(path), /does not lie below|cannot read/, path);
     }
+  });
+
+  it("takes no file of a class that is one of the admin's own, by whatever name", async (t) => {
+    const below = join(folder, 'shared');
+    mkdirSync(below);
+    const own = makeLeaf(ca);
+    for (const [name, text] of [
+      ['admin.pem', own.cert],
+      ['admin.key', own.key],
+    ] as const)
+      writeFileSync(join(below, name), text);
+    symlinkSync('admin.pem', join(below, 'link.pem'));
+    linkSync(join(below, 'admin.key'), join(below, 'hard.key'));
+    const theirs = makeLeaf(ca);
+    writeFileSync(join(below, 'class.pem'), theirs.cert);
+    writeFileSync(join(below, 'class.key'), theirs.key);
+    const notOf = [join(below, 'admin.pem'), join(below, 'admin.key'), join(below, 'gone.pem')];
+    const file = (name: string) => ({ path: join(below, name), below, notOf });
+    const asking = (cert: string, key: string) => ask(poolOf(t, urlOf(server), { cert: file(cert), key: file(key) }));
+    for (const cert of ['admin.pem', 'link.pem', './admin.pem']) {
+      assert.match(await asking(cert, 'hard.key'), /is one of the admin's own.*\[address-not-allowed\]/, cert);
+    }
+    assert.match(await asking('class.pem', 'hard.key'), /hard\.key is one of the admin's own/);
+    assert.doesNotMatch(await asking('class.pem', 'class.key'), /admin's own/);
   });
 
   it('takes up files that were replaced, as ConfigMap volumes are, and keeps what worked meanwhile', async (t) => {

@@ -92,5 +92,5 @@ export const quickDeps: BackendDeps = {
 export function adminOf(defaults: VaultDropIn, tlsDir: string | undefined): AdminSettings {
   const dropIn = { vault: defaults, openbao: { ...defaults, audience: 'openbao' } };
   // The settings of other dialects mean nothing to Vault.
-  return { dropIn: dropIn as AdminSettings['dropIn'], tlsDir };
+  return { dropIn: { azure: {}, ...dropIn } as AdminSettings['dropIn'], tlsDir, connections: {} };
 }

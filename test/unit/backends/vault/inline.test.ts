@@ -19,6 +19,7 @@ const defaults: VaultDropIn = {
   namespace: 'team',
   authMount: 'kubernetes',
   audience: 'vault',
+  audiences: [],
   tls: noTls,
   allowedAddresses: undefined,
   timeout: 10_000,
@@ -122,6 +123,16 @@ describe('the connection of a drop-in class', () => {
     }
   });
 
+  it("may not name the admin's own certificate, but where it is lent anyway", () => {
+    const own = { clientCert: '/tls/a.pem', clientKey: '/tls/a.key' };
+    const notOf = (settings: InlineSettings) => make({ ...own, ...settings }, { tls: adminTls }, '/tls').tls.key?.notOf;
+    // Those of both dialects.
+    const admins = ['/admin/cert.pem', '/admin/key.pem', '/admin/cert.pem', '/admin/key.pem'];
+    assert.deepEqual(notOf({ address: 'https://other:8200' }), admins);
+    assert.deepEqual(notOf({ authMount: 'cert' }), admins);
+    assert.deepEqual(notOf({}), []);
+  });
+
   it("gets the admin's certificate only where the admin trusts the address, at the admin's auth mount", () => {
     const lent = (settings: InlineSettings, more: Partial<VaultDropIn> = {}) =>
       make(settings, { tls: adminTls, ...more }).tls.cert !== undefined;
@@ -141,8 +152,8 @@ describe('the connection of a drop-in class', () => {
     assert.deepEqual(
       [tls.cert, tls.key],
       [
-        { path: '/tls/c.pem', below: '/tls' },
-        { path: '/tls/k.pem', below: '/tls' },
+        { path: '/tls/c.pem', below: '/tls', notOf: [] },
+        { path: '/tls/k.pem', below: '/tls', notOf: [] },
       ],
     );
     assert.equal(codeOf(own), 'address-not-allowed');

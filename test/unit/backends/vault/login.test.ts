@@ -104,7 +104,14 @@ describe('a login to Vault', () => {
       skipVerify: false,
     };
     const defaults = {
-      ...{ address: vault.address, namespace: undefined, authMount: 'kubernetes', audience: 'vault', tls },
+      ...{
+        address: vault.address,
+        namespace: undefined,
+        authMount: 'kubernetes',
+        audience: 'vault',
+        audiences: [],
+        tls,
+      },
       ...{ allowedAddresses: undefined, timeout: 1000, retries: 0, maxConcurrent: 4, proxy: undefined },
     };
     const connection = inlineConnection({}, 'vault', adminOf(defaults, undefined));
