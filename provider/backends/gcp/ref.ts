@@ -78,6 +78,6 @@ function shownName(address: string): string {
 
 /** What `allow` rules judge: the name as the class has it, full or the id alone, without its version. */
 export function askedOfGcp({ version }: GcpRef, { address }: Source): AskedFor {
-  const [name = ''] = address.split('/versions/', 1);
+  const name = address.replace(/\/versions\/[^/]*$/, '');
   return { method: 'GET', name, versionedName: `${name}/versions/${version}` };
 }

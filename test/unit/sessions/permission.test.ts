@@ -118,6 +118,14 @@ describe('the rules of a connection and what really is requested', () => {
       {},
       false,
     ],
+    [
+      'a secret named versions',
+      'gcp-secretmanager',
+      rule('projects/p/secrets/versions'),
+      'projects/p/secrets/versions/versions/1',
+      {},
+      true,
+    ],
     ['an id', 'gcp-secretmanager', rule('*-public'), 'root', { version: 'a-public' }, false],
     [
       'a version that a rule names',
