@@ -131,6 +131,11 @@ export const catalogue = {
   ),
   'response-too-large': entry('RESOURCE_EXHAUSTED', false, "The files exceed the driver's limit for one volume."),
   'too-many-mounts': entry('RESOURCE_EXHAUSTED', true, 'More Mounts are in flight than the settings allow.'),
+  'too-many-credentials': entry(
+    'RESOURCE_EXHAUSTED',
+    true,
+    'The volume, pod, namespace or node has as many issued credentials in keeping as it may have; nothing more is issued.',
+  ),
   'deadline-exceeded': entry('DEADLINE_EXCEEDED', true, 'The deadline of the Mount passed before everything was read.'),
   cancelled: entry('CANCELLED', true, 'The driver gave the Mount up.'),
   'shutting-down': entry('UNAVAILABLE', true, 'keymount is stopping; another instance will answer.'),

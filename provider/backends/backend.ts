@@ -40,6 +40,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
     deps: BackendDeps,
     signal: AbortSignal,
   ) => Promise<string | undefined>;
+  /** Did a class alone choose the server, which the admin's settings name nowhere? Absent: no. */
+  readonly isChosenByClass?: (connection: Connection) => boolean;
   /** Refuses to show the server of a connection a pod's token; undefined: it may be shown. Absent: any may be. */
   readonly refuseToken?: (connection: Connection, token: ShownToken) => KeymountError | undefined;
   /** Is a token that the driver did not send not to be asked of the API server either? Absent: it is, as the settings allow. */

@@ -10,6 +10,8 @@ export interface LeaseEvent {
     | 'too-short'
     | 'revoked'
     | 'revocation-failed'
+    | 'revocation-given-up'
+    | 'refused'
     | 'resumed'
     | 'not-saved';
   readonly podUid: string;

@@ -6,17 +6,21 @@ import type { CachedSecret } from '../sessions/secrets.ts';
 import { sessionKeys } from '../sessions/session-key.ts';
 import type { Held, Sessions, Wish } from '../sessions/sessions.ts';
 import type { Clock } from '../util/clock.ts';
-import { Semaphore } from '../util/semaphore.ts';
+import { Admission, handedOver } from './admission.ts';
 import { Debts } from './debts.ts';
 import { Expected } from './expected.ts';
 import type { Intervals } from './intervals.ts';
+import { hasAll } from './kept-secret.ts';
 import type { LeaseEvent } from './lease-event.ts';
 import { isEnding } from './life.ts';
+import { type LeaseLimits, leaseLimits } from './limits.ts';
 import { Maxima } from './maxima.ts';
 import { isDue, isTooShort, lifeOf, type Outlook, outlookOf, type Times, timeLeft, tokenLife } from './outlook.ts';
-import { type LeaseStore, type Storable, toRecord } from './record.ts';
-import { revocationsAtOnce, revokeTenant } from './revoke.ts';
-import { type Leased, Tenant } from './tenant.ts';
+import type { LeaseStore } from './record.ts';
+import { Revocations } from './revocations.ts';
+import { type Recorded, Saving } from './saving.ts';
+import { supersede } from './superseded.ts';
+import { type Leased, type Place, Tenant } from './tenant.ts';
 
 export interface LeasesOptions {
   /** Steady: it goes on evenly, whatever is done to the machine's clock. */
@@ -31,6 +35,8 @@ export interface LeasesOptions {
   /** Durable state; what is saved is sealed. */
   readonly state: LeaseStore;
   readonly report: (event: LeaseEvent) => void;
+  /** Default: `leaseLimits`. */
+  readonly limits?: LeaseLimits;
   /** A pod has something in keeping: its end must be noticed. */
   readonly onTenant: (podUid: string) => void;
 }
@@ -41,14 +47,22 @@ export class Leases implements Keeper {
   readonly #tenants = new Map<number, Tenant>();
   readonly #expected = new Expected();
   readonly #maxima: Maxima;
-  /** Those whose pods are gone and that are being revoked. */
-  readonly #ending = new Set<Tenant>();
-  readonly #revocations = new Semaphore(revocationsAtOnce);
   readonly #closed = new AbortController();
 
+  readonly #saving: Saving;
+  readonly #revocations: Revocations;
+  readonly #admission: Admission;
+
   constructor(options: LeasesOptions) {
+    const { clock, wall, random, state, limits = leaseLimits, report } = options;
+    const closed = this.#closed.signal;
     this.#options = options;
-    this.#maxima = new Maxima(options.clock.now);
+    this.#maxima = new Maxima(clock.now);
+    this.#admission = new Admission(limits, state, () => this.#tenants.values());
+    const onFailed = (podUid: string) => report({ event: 'not-saved', podUid });
+    this.#saving = new Saving({ state, times: () => this.times, closed, onFailed });
+    const save = (tenant: Tenant) => this.#saving.save(tenant);
+    this.#revocations = new Revocations({ clock, wall, random, report, save, stop: closed });
   }
 
   list(): Iterable<Tenant> {
@@ -59,6 +73,7 @@ export class Leases implements Keeper {
     const tenant = this.#tenants.get(held.id);
     const leased = tenant?.leased.get(source.key);
     if (tenant === undefined || leased === undefined || leased.lost || tenant.lost) return undefined;
+    if (!hasAll(leased.keys, source.selectedKeys)) return undefined;
     const { times } = this;
     if (timeLeft(tenant, leased, times) <= 0) return undefined;
     const { intervals, renewalPercent, onTenant } = this.#options;
@@ -91,43 +106,71 @@ export class Leases implements Keeper {
     }
   }
 
+  admit(held: Held, wish: Wish): void {
+    if (this.#closed.signal.aborted) throw handedOver();
+    // Without a tenure nothing is kept.
+    if (held.session.tenure !== undefined)
+      this.#admission.check(this.#tenants.get(held.id), wish, this.#options.clock.now());
+  }
+
   async expect(held: Held, wish: Wish): Promise<void> {
     const { tenure } = held.session;
     if (tenure === undefined || this.#tenants.has(held.id)) return;
-    const unborn = { ...this.#place(held, wish), tenure, replaced: false, leased: new Map(), debts: new Debts() };
-    await this.#expected.expect(held, unborn.id, () => this.#save(unborn, wish));
+    const token = tokenLife(held.session, this.times);
+    const unborn = {
+      ...this.#place(held, wish),
+      tenure,
+      token,
+      replaced: false,
+      leased: new Map(),
+      debts: new Debts(),
+    };
+    await this.#expected.expect(held, unborn.id, () => {
+      this.#saving.know(unborn, wish);
+      return this.#saving.save(unborn);
+    });
   }
 
   async settle(held: Held): Promise<void> {
     const id = this.#expected.settle(held);
-    if (id === undefined || this.#tenants.has(held.id) || this.#closed.signal.aborted) return;
-    await this.#options.state.remove(id);
+    if (id !== undefined && !this.#tenants.has(held.id)) await this.#saving.remove(id, '');
   }
 
   async keep(held: Held, wish: Wish, cached: CachedSecret): Promise<boolean> {
     const { tenure } = held.session;
     const { secret } = cached;
     if (!needsKeeping(secret) || tenure === undefined || held.scope !== 'pod') return false;
-    const { random, report, onTenant } = this.#options;
-    const leased: Leased = { cached, life: lifeOf(cached, this.times), lost: false, jitter: random() };
+    // Its token is written down, and ends with the pod; the driver asks again, and the other process.
+    if (this.#closed.signal.aborted) throw handedOver();
+    const { clock, random, report, onTenant } = this.#options;
     let tenant = this.#tenants.get(held.id);
     if (tenant === undefined) {
       tenant = this.#tenant(held, wish, tenure);
       this.#tidy(tenant);
     }
-    tenant.add(wish.source.key, leased);
-    onTenant(tenant.podUid);
-    report({ event: 'issued', podUid: tenant.podUid, what: wish.source.address });
-    this.#warnIfShort(leased, wish, tenant.podUid);
-    await this.#save(tenant, wish);
+    const { podUid } = tenant;
+    onTenant(podUid);
+    const life = lifeOf(cached, this.times);
+    try {
+      const kept = this.#admission.admit(tenant, wish, cached, clock.now());
+      const leased: Leased = { ...kept, life, lost: false, jitter: random() };
+      tenant.add(wish.source.key, leased);
+      report({ event: 'issued', podUid, what: wish.source.address });
+      this.#warnIfShort(leased, wish, podUid);
+    } catch (thrown) {
+      report({ event: 'refused', podUid, what: wish.source.address, error: toKeymountError(thrown) });
+      throw thrown;
+    } finally {
+      await this.#saving.save(tenant);
+    }
     return true;
   }
 
   /** Takes up what another process left behind. */
-  adopt(tenant: Tenant, wishOf: Pick<Wish, 'source' | 'caller'>): void {
+  adopt(tenant: Tenant, recorded: Recorded, saves: number): void {
     this.#tenants.set(tenant.held.id, tenant);
-    this.#wishes.set(tenant, wishOf);
-    if (!tenant.replaced) this.#options.sessions.adopt(tenant.sessionKey, tenant.held);
+    this.#saving.know(tenant, recorded, saves);
+    if (!tenant.replaced) this.#options.sessions.keep(tenant.sessionKey, tenant.held);
     this.#options.onTenant(tenant.podUid);
     this.#options.report({ event: 'resumed', podUid: tenant.podUid });
   }
@@ -150,8 +193,8 @@ export class Leases implements Keeper {
 
   /** `revocations`: tokens of pods that are gone, still to be revoked. */
   get outlook(): Outlook & { readonly revocations: number } {
-    const inUse = [...this.#tenants.values()].filter((tenant) => !this.#ending.has(tenant));
-    return { ...outlookOf(inUse, this.times, this.#options.renewalPercent), revocations: this.#ending.size };
+    const inUse = [...this.#tenants.values()].filter((tenant) => !this.#revocations.has(tenant));
+    return { ...outlookOf(inUse, this.times, this.#options.renewalPercent), revocations: this.#revocations.size };
   }
 
   get tenantDeps() {
@@ -159,43 +202,29 @@ export class Leases implements Keeper {
     return { clock, random, renewalPercent, maxima: this.#maxima, onRenewal: this.#onRenewal };
   }
 
-  // What a tenant's record needs besides the tenant.
-  readonly #wishes = new WeakMap<object, Pick<Wish, 'source' | 'caller'>>();
-
-  #place(held: Held, { connection, source, caller }: Wish) {
+  #place(held: Held, { connection, source, caller }: Wish): Place {
     const { pod: sessionKey, login: loginKey } = sessionKeys(connection, source, caller);
-    const token = tokenLife(held.session, this.times);
     const id = this.#expected.idOf(held) ?? this.#options.newId();
-    return { id, sessionKey, loginKey, podUid: caller.identity.podUid, held, token };
+    const { podUid, namespace } = caller.identity;
+    const isStrangers = connection.backend.isChosenByClass?.(connection.settings) === true;
+    return { id, sessionKey, loginKey, podUid, namespace, isStrangers, held };
   }
 
   #tenant(held: Held, wish: Wish, tenure: Tenure): Tenant {
     const place = this.#place(held, wish);
-    const tenant = new Tenant(place, tenure, place.token, [], this.tenantDeps);
+    const tenant = new Tenant(place, tenure, tokenLife(held.session, this.times), [], this.tenantDeps);
     // Its token is renewed: when it ends is seen in `isEnding`, not by the age of a session.
-    held.ends = Number.POSITIVE_INFINITY;
+    this.#options.sessions.keep(place.sessionKey, held);
     this.#tenants.set(held.id, tenant);
-    this.#wishes.set(tenant, wish);
+    this.#saving.know(tenant, wish);
     return tenant;
   }
 
-  /**
-   * The pod's earlier token of the same connection and role is left to its own end: an app may still use what came of it. What has
-   * ended is forgotten, of all pods: not every end of a pod can be proven.
-   */
   #tidy(fresh: Tenant): void {
-    const now = this.#options.clock.now();
-    for (const tenant of this.#tenants.values()) {
-      if (tenant === fresh || this.#ending.has(tenant)) continue;
-      const isOfSame = tenant.podUid === fresh.podUid && tenant.loginKey === fresh.loginKey;
-      if (isOfSame) fresh.debts.takeOver(tenant.debts);
-      // What a lost one owes, the next one of its pod takes back.
-      if (tenant.token.end <= now || (tenant.lost && tenant.debts.size === 0)) void this.#forget(tenant);
-      else if (isOfSame && !tenant.replaced) {
-        tenant.retire();
-        void this.#save(tenant);
-      }
-    }
+    const others = [...this.#tenants.values()].filter((tenant) => !this.#revocations.has(tenant));
+    const { over, retired } = supersede(fresh, others, this.#options.clock.now());
+    for (const tenant of over) void this.#forget(tenant);
+    for (const tenant of retired) void this.#saving.save(tenant);
   }
 
   #warnIfShort(leased: Leased, { source, caller }: Wish, podUid: string): void {
@@ -210,40 +239,21 @@ export class Leases implements Keeper {
     else this.#options.report({ event: error.code === 'lease-lost' ? 'lost' : 'renewal-failed', podUid, what, error });
     // The next token takes its debts over.
     if (tenant.lost && tenant.debts.size === 0) void this.#forget(tenant);
-    else void this.#save(tenant);
+    else void this.#saving.saveLives(tenant);
   };
 
   async #end(tenant: Tenant): Promise<void> {
-    if (this.#ending.has(tenant)) return;
-    const { clock, wall, random, report, sessions } = this.#options;
-    const { podUid } = tenant;
-    this.#ending.add(tenant);
+    if (this.#revocations.has(tenant)) return;
     tenant.stop();
-    sessions.drop(tenant.sessionKey, tenant.held);
-    const onFailed = (error: KeymountError) => report({ event: 'revocation-failed', podUid, error });
-    const deps = { clock, wall, random, turns: this.#revocations, onFailed, stop: this.#closed.signal };
-    const outcome = await revokeTenant(tenant, deps);
-    this.#ending.delete(tenant);
-    // The record stays: the next process goes on with it.
-    if (outcome === 'stopped') return;
-    if (outcome === 'revoked') report({ event: 'revoked', podUid });
-    await this.#forget(tenant);
+    this.#options.sessions.drop(tenant.sessionKey, tenant.held);
+    tenant.dropSecrets();
+    if (await this.#revocations.run(tenant)) await this.#forget(tenant);
   }
 
   async #forget(tenant: Tenant): Promise<void> {
     tenant.stop();
     this.#tenants.delete(tenant.held.id);
     this.#options.sessions.drop(tenant.sessionKey, tenant.held);
-    if (!this.#closed.signal.aborted) await this.#options.state.remove(tenant.id);
-  }
-
-  /** A crash after this loses nothing. Where it cannot be saved, the pod still gets its secrets. */
-  async #save(tenant: Storable & { podUid: string }, wish = this.#wishes.get(tenant)): Promise<void> {
-    if (wish === undefined || this.#closed.signal.aborted) return;
-    try {
-      await this.#options.state.save(tenant.id, toRecord(tenant, wish, this.times));
-    } catch {
-      this.#options.report({ event: 'not-saved', podUid: tenant.podUid });
-    }
+    await this.#saving.remove(tenant.id, tenant.podUid);
   }
 }

@@ -1,3 +1,5 @@
+import { longestLife } from './limits.ts';
+
 /** When what is issued is renewed and replaced. Pure; all times in milliseconds of the clock. */
 
 /** Something with an end that may be put off. */
@@ -12,10 +14,19 @@ export interface Life {
   readonly renewable: boolean;
 }
 
-/** `duration` in seconds as backends give it; 0: no end. */
+/** Of what has no lease: it ends with something else. */
+export function endless(now: number): Life {
+  return { issuedAt: now, end: Number.POSITIVE_INFINITY, duration: Number.POSITIVE_INFINITY, renewable: false };
+}
+
+/** `duration` in seconds as backends give it; 0: no end. Longer ones than 30 days are not believed. */
 export function bornAt(now: number, duration: number, renewable: boolean): Life {
-  const length = duration === 0 ? Number.POSITIVE_INFINITY : duration * 1000;
+  const length = lengthOf(duration);
   return { issuedAt: now, end: now + length, duration: length, renewable: renewable && duration > 0 };
+}
+
+function lengthOf(duration: number): number {
+  return duration === 0 ? longestLife : Math.min(longestLife, duration * 1000);
 }
 
 /**
@@ -23,7 +34,7 @@ export function bornAt(now: number, duration: number, renewable: boolean): Life 
  * before, for what is renewed every second or so may lose a second each time.
  */
 export function renewed(life: Life, now: number, duration: number, renewable: boolean): Life {
-  const length = duration === 0 ? Number.POSITIVE_INFINITY : duration * 1000;
+  const length = lengthOf(duration);
   const truncated = length < life.duration - 1000;
   const most = Math.max(life.duration, length);
   return { issuedAt: life.issuedAt, end: now + length, duration: most, renewable: renewable && !truncated };
@@ -45,7 +56,7 @@ export function renewalTime(
   return now + (end - now) * Math.min(latestRenewal, inTime, percent / 100 + random() / 10);
 }
 
-const latestRenewal = 0.95;
+export const latestRenewal = 0.95;
 
 /**
  * Should it have been renewed or replaced by now? Halfway between the latest time for a renewal and the end; for what is replaced,

@@ -1,6 +1,6 @@
 import type { Session } from '../backends/backend.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
-import { bornAt, isEnding, isOldCertificate, isOverdue, type Life } from './life.ts';
+import { bornAt, endless, isEnding, isOldCertificate, isOverdue, type Life } from './life.ts';
 import type { Leased, Tenant } from './tenant.ts';
 
 /**
@@ -15,7 +15,7 @@ export interface Times {
 /** The life of what was just read. `readAt` is of the machine's clock. */
 export function lifeOf({ secret: { lease }, readAt }: CachedSecret, { steady, wall }: Times): Life {
   const born = steady - Math.max(0, wall - readAt);
-  return bornAt(born, lease?.duration ?? 0, lease?.renewable ?? false);
+  return lease === undefined ? endless(born) : bornAt(born, lease.duration, lease.renewable);
 }
 
 /** The life of the token of a new session. */

@@ -13,6 +13,10 @@ export type TenantRecord = JsonObject;
 /** Where tenants survive the process. */
 export interface LeaseStore {
   readonly save: (id: string, record: TenantRecord) => Promise<void>;
+  /** Lives of a record that was saved, in place of those in it. */
+  readonly saveLives: (id: string, lives: JsonObject) => Promise<void>;
+  /** Files and bytes in the directory. */
+  readonly usage: () => { readonly files: number; readonly bytes: number };
   readonly remove: (id: string) => Promise<void>;
 }
 
@@ -32,8 +36,12 @@ export interface StoredTenant {
     readonly secret: Secret;
     readonly life: Life;
     readonly readAt: number;
+    readonly volume: string;
+    readonly keys: readonly string[] | undefined;
   }[];
   readonly debts: readonly Debt[];
+  /** How often it was written whole. */
+  readonly saves: number;
 }
 
 /** What of a tenant is stored. */
@@ -47,8 +55,11 @@ export function toRecord(
   tenant: Storable,
   { source, caller }: Pick<Wish, 'source' | 'caller'>,
   { steady, wall }: Times,
+  saves: number,
 ): TenantRecord {
   const ahead = wall - steady;
+  // An earlier token's secrets are served to nobody after a restart.
+  const leased = tenant.replaced ? [] : [...tenant.leased].filter(([, { lost }]) => !lost);
   return {
     id: tenant.id,
     sessionKey: tenant.sessionKey,
@@ -59,15 +70,58 @@ export function toRecord(
     accessKey: source.accessKey,
     session: tenant.tenure.toState(),
     token: fromLife(tenant.token, ahead),
-    leased: [...tenant.leased]
-      .filter(([, { lost }]) => !lost)
-      .map(([key, { cached, life }]) => ({
-        key,
-        life: fromLife(life, ahead),
-        readAt: rawNumber(String(cached.readAt)),
-        secret: fromSecret(cached.secret),
-      })),
+    leased: leased.map(([key, { cached, keys, volume, life }]) => ({
+      key,
+      life: fromLife(life, ahead),
+      readAt: rawNumber(String(cached.readAt)),
+      secret: fromSecret(cached.secret),
+      volume,
+      ...(keys === undefined ? {} : { keys: [...keys] }),
+    })),
+    saves: number(saves),
     debts: [...tenant.debts].map(({ what, end }) => ({ what, end: number(end) })),
+  };
+}
+
+/** What changes with every renewal, of the record that was written as the `saves`-th. */
+export function toLives(
+  { tenure, token, leased }: Pick<Tenant, 'tenure' | 'token' | 'leased'>,
+  { steady, wall }: Times,
+  saves: number,
+): JsonObject {
+  const ahead = wall - steady;
+  return {
+    saves: number(saves),
+    session: tenure.toState(),
+    token: fromLife(token, ahead),
+    leased: [...leased]
+      .filter(([, { lost }]) => !lost)
+      .map(([key, { life }]) => ({ key, life: fromLife(life, ahead) })),
+  };
+}
+
+/** A record with the lives that were written after it. */
+export function withLives(record: JsonObject, lives: JsonObject | undefined): JsonObject {
+  if (lives === undefined || JSON.stringify(ownKey(lives, 'saves')) !== JSON.stringify(ownKey(record, 'saves')))
+    return record;
+  const [session, token, later, leased] = [
+    ownKey(lives, 'session'),
+    ownKey(lives, 'token'),
+    ownKey(lives, 'leased'),
+    ownKey(record, 'leased'),
+  ];
+  if (!isJsonObject(session) || !isJsonObject(token) || !Array.isArray(later) || !Array.isArray(leased)) return record;
+  const byKey = new Map(
+    later.filter(isJsonObject).map((entry) => [ownKey(entry, 'key'), ownKey(entry, 'life') ?? null]),
+  );
+  return {
+    ...record,
+    session,
+    token,
+    leased: leased
+      .filter(isJsonObject)
+      .filter((entry) => byKey.has(ownKey(entry, 'key')))
+      .map((entry) => ({ ...entry, life: byKey.get(ownKey(entry, 'key')) ?? null })),
   };
 }
 
@@ -112,12 +166,23 @@ export function fromRecord(record: JsonValue, { steady, wall }: Times): StoredTe
       life: toLife(ownKey(entry, 'life'), steady - wall),
       readAt: toNumber(ownKey(entry, 'readAt')),
       secret: toSecret(ownKey(entry, 'secret')),
+      ...keptOf(entry),
     })),
+    saves: Number.isFinite(toNumber(ownKey(record, 'saves'))) ? toNumber(ownKey(record, 'saves')) : 0,
     // Records of 0.1 have none.
     debts: (Array.isArray(debts) ? debts : []).filter(isJsonObject).flatMap((debt) => {
       const what = ownKey(debt, 'what');
       return isJsonObject(what) ? [{ what, end: toNumber(ownKey(debt, 'end')) }] : [];
     }),
+  };
+}
+
+/** Records of 0.1 are whole, and of no volume that counts. */
+function keptOf(entry: JsonObject): { volume: string; keys: readonly string[] | undefined } {
+  const [volume, keys] = [ownKey(entry, 'volume'), ownKey(entry, 'keys')];
+  return {
+    volume: typeof volume === 'string' ? volume : '',
+    keys: Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : undefined,
   };
 }
 
@@ -176,7 +241,7 @@ function toSecret(value: JsonValue | undefined): Secret {
     version: String(ownKey(stored, 'version') ?? ''),
     size: toNumber(ownKey(stored, 'size')),
     ...(typeof bytes === 'string' ? { bytes: Buffer.from(bytes, 'base64') } : {}),
-    ...(isJsonObject(keys) ? { keys } : {}),
+    ...(isJsonObject(keys) ? { keys: isJsonObject(reply) ? sharedKeys(reply, keys) : keys } : {}),
     ...(isJsonObject(reply) ? { reply } : {}),
     ...(isJsonObject(lease)
       ? {
@@ -189,6 +254,12 @@ function toSecret(value: JsonValue | undefined): Secret {
       : {}),
     ...(notAfter === undefined ? {} : { notAfter: toNumber(notAfter) }),
   };
+}
+
+/** Equal keys and data of a reply were one object before they were stored, and are again. */
+function sharedKeys(reply: JsonObject, keys: JsonObject): JsonObject {
+  const data = ownKey(reply, 'data');
+  return isJsonObject(data) && JSON.stringify(data) === JSON.stringify(keys) ? data : keys;
 }
 
 function plain(value: object): JsonObject {

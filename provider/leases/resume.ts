@@ -4,10 +4,11 @@ import type { Connections } from '../sessions/connections.ts';
 import type { Secrets } from '../sessions/secrets.ts';
 import type { Held, Sessions } from '../sessions/sessions.ts';
 import type { JsonObject } from '../util/json.ts';
+import { keptSize } from './kept-secret.ts';
 import type { Leases } from './leases.ts';
-import { fromRecord, type StoredTenant, sourceOf } from './record.ts';
-import type { Leased } from './tenant.ts';
-import { Tenant } from './tenant.ts';
+import { type LeaseLimits, leaseLimits } from './limits.ts';
+import { fromRecord, type StoredTenant, sourceOf, withLives } from './record.ts';
+import { type Leased, Tenant } from './tenant.ts';
 
 export interface ResumeDeps {
   readonly leases: Leases;
@@ -17,18 +18,32 @@ export interface ResumeDeps {
   readonly backendDeps: BackendDeps;
   /** A record that cannot be taken up. It stays on disk: its connection may come back. */
   readonly onUnusable: (id: string, error: KeymountError) => void;
+  /** Default: `leaseLimits`. */
+  readonly limits?: LeaseLimits;
+}
+
+/** A record as it was read, and what was written of it since. */
+interface Written {
+  readonly key: string;
+  readonly record: JsonObject;
+  readonly lives?: JsonObject | undefined;
 }
 
 /** Takes up what another process left behind: no login, no new lease, the renewals go on. Never rejects. */
 export async function resumeTenants(
-  records: readonly { key: string; record: JsonObject }[],
+  records: AsyncIterable<Written> | Iterable<Written>,
   deps: ResumeDeps,
 ): Promise<void> {
-  for (const { key, record } of records) {
+  let room = (deps.limits ?? leaseLimits).node.bytes;
+  for await (const { key, record, lives } of records) {
     try {
-      const stored = fromRecord(record, deps.leases.times);
+      const stored = fromRecord(withLives(record, lives), deps.leases.times);
       if (stored === undefined) throw new KeymountError('internal', 'it is no record of a pod');
-      await resumeTenant(stored, deps);
+      room -= stored.leased.reduce((sum, { secret }) => sum + keptSize(secret), 0);
+      // Its pod gets new ones; the token is still to be ended with the pod.
+      await resumeTenant(room >= 0 ? stored : { ...stored, leased: [] }, deps);
+      if (room < 0)
+        deps.onUnusable(key, new KeymountError('too-many-credentials', 'its secrets are more than may be kept'));
     } catch (thrown) {
       deps.onUnusable(key, toKeymountError(thrown));
     }
@@ -50,14 +65,17 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
     denied: new Set(),
     secrets: new Map(),
   };
-  const leased = stored.leased.map(({ key, secret, life, readAt }): [string, Leased] => {
+  const leased = stored.leased.map(({ key, secret, life, readAt, keys, volume }): [string, Leased] => {
     const cached = secrets.numbered(secret, readAt);
-    return [key, { cached, life, lost: false, jitter: backendDeps.random() }];
+    const bytes = keptSize(secret);
+    return [key, { cached, keys, bytes, volume, life, lost: false, jitter: backendDeps.random() }];
   });
   const { id, sessionKey, loginKey, identity, token } = stored;
-  const place = { id, sessionKey, loginKey, podUid: identity.podUid, held };
+  const { podUid, namespace } = identity;
+  const isStrangers = backend.isChosenByClass?.(settings) === true;
+  const place = { id, sessionKey, loginKey, podUid, namespace, isStrangers, held };
   const tenant = new Tenant(place, session.tenure, token, leased, leases.tenantDeps, stored.debts);
   if (stored.replaced) tenant.retire();
   const caller = { identity, tokens: new Map(), volume: '', publishSecrets: new Map() };
-  leases.adopt(tenant, { source, caller });
+  leases.adopt(tenant, { source, caller }, stored.saves);
 }

@@ -8,6 +8,11 @@ const firstRetry = 1_000;
 const longestRetry = 60_000;
 /** So many tries make a round, of about seven minutes. */
 const tries = 12;
+/**
+ * So many rounds, or refusals, at a server that a class alone chose: it may go on refusing for ever, and for each pod that was there.
+ * Half an hour; a server of people is back by then.
+ */
+const strangersRounds = 3;
 /** Milliseconds between rounds, and after a refusal, which does not change within seconds. */
 const rest = 600_000;
 /** Many pods may end at once, and other pods want something of the same servers meanwhile. */
@@ -31,16 +36,23 @@ export interface RevokeDeps {
   readonly turns: Semaphore;
   /** A round of tries failed; the next one begins in ten minutes. */
   readonly onFailed: (error: KeymountError) => void;
+  /** It takes longer than a moment. */
+  readonly onFirstFailed: () => Promise<void>;
   /** Aborts when the process stops: the next one goes on. */
   readonly stop: AbortSignal;
 }
 
 /**
  * Ends a token with everything that was issued through it, and does not give up until that is done or the token has ended by
- * itself. `revoked` also where the backend does not know the token any more; `stopped`: neither.
+ * itself. `revoked` also where the backend does not know the token any more; `given-up`: the server is of a class's choice and
+ * refused too often; `stopped`: none of these.
  */
-export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<'revoked' | 'ended' | 'stopped'> {
+export async function revokeTenant(
+  tenant: Tenant,
+  deps: RevokeDeps,
+): Promise<'revoked' | 'ended' | 'given-up' | 'stopped'> {
   const { clock, random, onFailed, stop } = deps;
+  let rounds = 0;
   for (let tried = 1; !stop.aborted; tried++) {
     if (tenant.lost || tenant.token.end <= clock.now()) {
       tenant.debts.tidy(deps.wall());
@@ -52,6 +64,8 @@ export async function revokeTenant(tenant: Tenant, deps: RevokeDeps): Promise<'r
     if (stop.aborted) break;
     const isRoundOver = !error.retryable || tried % tries === 0;
     if (isRoundOver) onFailed(error);
+    if (isRoundOver && ++rounds >= strangersRounds && tenant.isStrangers) return 'given-up';
+    if (tried === 1) await deps.onFirstFailed();
     const pause = isRoundOver ? rest : Math.min(longestRetry, firstRetry * 2 ** ((tried % tries) - 1));
     const left = Math.max(0, tenant.token.end - clock.now());
     await clock.sleep(Math.min(pause * (0.5 + random()), left), stop).catch(() => {});

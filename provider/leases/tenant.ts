@@ -6,16 +6,26 @@ import type { Clock } from '../util/clock.ts';
 import { type Debt, Debts } from './debts.ts';
 import { type Life, renewalTime, renewed } from './life.ts';
 import type { Maxima } from './maxima.ts';
+import { Pace } from './pace.ts';
 
 /** A credential of a pod in keeping. */
 export interface Leased {
+  /** As far as it is kept. */
   readonly cached: CachedSecret;
+  /** The keys that were kept; absent: all of it. */
+  readonly keys?: readonly string[] | undefined;
+  /** What it counts for, and the volume that it counts against. */
+  readonly bytes: number;
+  readonly volume: string;
   life: Life;
   /** The backend does not know it any more. */
   lost: boolean;
   /** 0 <= x < 1, for what is replaced by age. */
   readonly jitter: number;
 }
+
+/** Whose token it is, where it is stored, and the session that has it. */
+export type Place = Pick<Tenant, 'id' | 'sessionKey' | 'loginKey' | 'podUid' | 'namespace' | 'isStrangers' | 'held'>;
 
 export interface TenantDeps {
   readonly clock: Clock;
@@ -40,6 +50,9 @@ export class Tenant {
   /** Connection, role and audience: a pod has one token in use for each. */
   readonly loginKey: string;
   readonly podUid: string;
+  readonly namespace: string;
+  /** Nobody but a class chose the server, so it is not asked for ever to end the token. */
+  readonly isStrangers: boolean;
   readonly held: Held;
   readonly leased: Map<string, Leased>;
   /** What is to be taken back when the pod ends, earlier credentials as well. */
@@ -49,14 +62,19 @@ export class Tenant {
   lost = false;
   /** Another token took its place; what was issued is left to its own end. */
   replaced = false;
+  /** Since when, in milliseconds of the clock. */
+  replacedAt = 0;
   readonly #deps: TenantDeps;
+  /** Sources whose answers were too much to keep, and until when nothing is asked of them, in milliseconds of the clock. */
+  readonly refused = new Map<string, { readonly error: KeymountError; readonly until: number }>();
   readonly #tenure: Tenure;
+  readonly #pace = new Map<string | undefined, Pace>();
   readonly #renewAt = new Map<string | undefined, { at: number; failures: number }>();
   #wake = new AbortController();
   readonly #stop = new AbortController();
 
   constructor(
-    place: { id: string; sessionKey: string; loginKey: string; podUid: string; held: Held },
+    place: Place,
     tenure: Tenure,
     token: Life,
     leased: Iterable<[string, Leased]>,
@@ -67,6 +85,8 @@ export class Tenant {
     this.sessionKey = place.sessionKey;
     this.loginKey = place.loginKey;
     this.podUid = place.podUid;
+    this.namespace = place.namespace;
+    this.isStrangers = place.isStrangers;
     this.held = place.held;
     this.token = token;
     this.leased = new Map(leased);
@@ -98,6 +118,7 @@ export class Tenant {
   /** Another token takes its place. */
   retire(): void {
     this.replaced = true;
+    this.replacedAt = this.#deps.clock.now();
     this.stop();
   }
 
@@ -111,9 +132,26 @@ export class Tenant {
   #plan(key: string | undefined, life: Life, failures = 0): void {
     const { clock, random, renewalPercent } = this.#deps;
     const now = clock.now();
-    const at = failures === 0 ? renewalTime(life, now, renewalPercent, random) : now + retryAfter(failures, random);
+    const renewal = failures === 0 ? renewalTime(life, now, renewalPercent, random) : undefined;
+    const at =
+      failures > 0 ? now + retryAfter(failures, random) : renewal && this.#paceOf(key).next(renewal, now, life.end);
     if (at === undefined || this.lost || this.#stop.signal.aborted) this.#renewAt.delete(key);
+    else if (failures === 0 && at >= life.end) this.#leaveToItsEnd(key);
     else this.#renewAt.set(key, { at, failures });
+  }
+
+  /** It is replaced like what cannot be renewed. */
+  #leaveToItsEnd(key: string | undefined): void {
+    this.#renewAt.delete(key);
+    const leased = key === undefined ? undefined : this.leased.get(key);
+    if (leased !== undefined) leased.life = { ...leased.life, renewable: false };
+    else if (key === undefined) this.token = { ...this.token, renewable: false };
+  }
+
+  #paceOf(key: string | undefined): Pace {
+    const pace = this.#pace.get(key) ?? new Pace();
+    this.#pace.set(key, pace);
+    return pace;
   }
 
   /** Waits for the next renewal and makes it, one after the other. Never rejects. */
@@ -147,6 +185,7 @@ export class Tenant {
       if (leased === undefined) this.token = life;
       else leased.life = life;
       if (key !== undefined) this.#deps.maxima.renewed(key, life);
+      this.#paceOf(key).count(started);
       this.#plan(key, life);
       this.#deps.onRenewal(this, what, undefined);
     } catch (thrown) {
@@ -165,14 +204,18 @@ export class Tenant {
       return;
     }
     const life = leased?.life ?? this.token;
-    // Refused for good, or too late: it is replaced like what cannot be renewed.
+    // Refused for good, or too late.
     if (!error.retryable || life.end <= this.#deps.clock.now()) {
-      const ending = { ...life, renewable: false };
-      if (leased === undefined) this.token = ending;
-      else leased.life = ending;
+      this.#leaveToItsEnd(key);
       return;
     }
     this.#plan(key, life, failures);
+  }
+
+  /** What was issued is of no use to anybody any more, but the token may have to be ended. */
+  dropSecrets(): void {
+    this.leased.clear();
+    this.refused.clear();
   }
 
   /** The token is gone, and all its leases with it. */

@@ -5,8 +5,8 @@ import { codeOf } from './whole-file.ts';
 /** Files that were of no use keep this name, for whoever wants to know why. */
 export const unusableSuffix = '.unusable';
 
-/** More are not kept: the oldest go. */
-const most = 16;
+/** More files, or bytes, are not kept: the oldest go. */
+const most = { files: 16, bytes: 8 * 1024 * 1024 };
 
 /** Renames the file out of the way. Returns the code of what prevented it; never throws. */
 export async function setAside(folder: string, name: string): Promise<string | undefined> {
@@ -27,13 +27,17 @@ export async function setAside(folder: string, name: string): Promise<string | u
 
 async function dropOldest(folder: string): Promise<void> {
   const names = (await fs.readdir(folder)).filter((name) => name.endsWith(unusableSuffix));
-  if (names.length <= most) return;
-  const times = await Promise.all(
+  const files = await Promise.all(
     names.map(async (name) => {
       const file = path.join(folder, name);
-      return { file, at: (await fs.stat(file)).mtimeMs };
+      const { mtimeMs, size } = await fs.stat(file);
+      return { file, at: mtimeMs, size };
     }),
   );
-  times.sort((a, b) => a.at - b.at);
-  for (const { file } of times.slice(0, -most)) await fs.rm(file, { recursive: true, force: true });
+  const kept = { files: 0, bytes: 0 };
+  for (const { file, size } of files.toSorted((a, b) => b.at - a.at)) {
+    kept.files++;
+    kept.bytes += size;
+    if (kept.files > most.files || kept.bytes > most.bytes) await fs.rm(file, { recursive: true, force: true });
+  }
 }

@@ -96,8 +96,7 @@ function isEmpty(leases: Leases): boolean {
 
 async function resume(state: LeaseState, leases: Leases, deps: KeepingDeps): Promise<void> {
   const { connections, sessions, secrets, backendDeps, log } = deps;
-  const records = await state.load();
-  await resumeTenants(records, {
+  await resumeTenants(state.load(), {
     leases,
     connections,
     sessions,
@@ -133,7 +132,14 @@ function logLease({ event, podUid, what, error }: LeaseEvent, log: Log): void {
     const hint =
       'it ends before the driver asks again: give its role a longer max_ttl, or set a shorter rotation-poll-interval on the driver';
     log.warn({ ...facts, hint });
-  } else if (event === 'renewal-failed' || event === 'revocation-failed' || event === 'not-saved' || event === 'lost') {
+  } else if (
+    event === 'renewal-failed' ||
+    event === 'revocation-failed' ||
+    event === 'revocation-given-up' ||
+    event === 'refused' ||
+    event === 'not-saved' ||
+    event === 'lost'
+  ) {
     log.warn(facts);
   } else log.info(facts);
 }

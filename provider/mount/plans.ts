@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { KeymountError } from '../errors.ts';
 import { parseClass } from '../plan/parse.ts';
 import type { DialectName, Plan, PlanOptions } from '../plan/plan.ts';
+import { withSelectedKeys } from '../plan/selected-keys.ts';
 import { Flights } from '../util/flight.ts';
 import type { LargeClasses, Parsed } from './large-classes.ts';
 import type { MountRequest } from './request.ts';
@@ -52,7 +53,8 @@ export class Plans {
     return planOf(parsed);
   }
 
-  #keep(key: string, parsed: Parsed, size: number): Parsed {
+  #keep(key: string, given: Parsed, size: number): Parsed {
+    const parsed = 'plan' in given ? { plan: withSelectedKeys(given.plan) } : given;
     // A defect and a busy node say nothing about the class.
     if ('plan' in parsed || parsed.error.code === 'class-invalid') this.#plans.set(key, parsed, { size });
     return parsed;

@@ -46,7 +46,9 @@ export interface Source {
   readonly staleOnError?: number;
   /** The certificate that it issues is revoked when the pod ends. Absent: it is not. */
   readonly revokeCertificate?: true;
-  /** Equal for reads that are the same: everything above but the freshness and what happens at the end. */
+  /** The keys that the class's objects select; absent: they want more of it than single keys. */
+  readonly selectedKeys?: readonly string[];
+  /** Equal for reads that are the same: what is read, through what. Freshness, keys and the end are no part of it. */
   readonly key: string;
   /** Equal for sources of one access. */
   readonly accessKey: string;

@@ -13,6 +13,7 @@ export class Expecting {
   /** What was read through this session before, and is in the cache, was not issued. */
   async before(held: Held, wish: Wish): Promise<void> {
     if (held.scope !== 'pod' || held.secrets.has(wish.source.key)) return;
+    this.#keeper.admit(held, wish);
     let told = this.#told.get(held);
     if (told === undefined) {
       told = this.#keeper.expect(held, wish);

@@ -12,13 +12,18 @@ export interface Keeper {
     volume: string,
   ) => { cached: CachedSecret; replace: boolean } | undefined;
   /**
+   * May something be issued for this read? Throws `too-many-credentials` where it could not be kept, and `shutting-down` where
+   * another process keeps what there is.
+   */
+  readonly admit: (held: Held, wish: Wish) => void;
+  /**
    * Something may be issued through the session now. Returns when whoever comes after a crash knows the session, and can end with
    * it what was issued and never heard of. Each call is followed by one of `settle`.
    */
   readonly expect: (held: Held, wish: Wish) => Promise<void>;
   /** What was expected has come, or not: a session through which nothing was issued is forgotten. */
   readonly settle: (held: Held) => Promise<void>;
-  /** Takes a secret into keeping. False: it is none that needs it. Returns when it is safe against a crash. */
+  /** Takes a secret into keeping. False: it is none that needs it. Returns when it is safe against a crash. Throws as `admit` does. */
   readonly keep: (held: Held, wish: Wish, cached: CachedSecret) => Promise<boolean>;
   /** Is the session itself coming to its end, so that everything has to be issued anew through another one? */
   readonly isEnding: (held: Held, volume: string) => boolean;

@@ -69,9 +69,12 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #endings: Endings;
   readonly #held: LRUCache<string, Held>;
+  /** Those that a keeper looks after: no other session takes their place for want of room. */
+  readonly #kept = new Map<string, Held>();
   readonly #logins = new Flights<{ held: Held; key: string }>();
   /** What logins turned out to be: a mount's name does not say whether it is of the kubernetes or the jwt method. */
   readonly #scopes = new LRUCache<string, Held['scope']>({ max: 1000 });
+  #leaving = false;
   #lastId = 0;
   #swept = 0;
 
@@ -85,7 +88,7 @@ export class Sessions {
   /** Sessions by whose they are. */
   count(): { account: number; pod: number } {
     const counts = { account: 0, pod: 0 };
-    for (const { scope } of this.#held.values()) counts[scope === 'pod' ? 'pod' : 'account']++;
+    for (const { scope } of this.#all()) counts[scope === 'pod' ? 'pod' : 'account']++;
     return counts;
   }
 
@@ -107,14 +110,24 @@ export class Sessions {
     return await this.#login({ ...wish, ownOnly: lost.scope === 'pod' }, keys, signal);
   }
 
-  /** Takes up a session that another process left behind. */
-  adopt(key: string, held: Held): void {
-    this.#held.set(key, held);
+  /**
+   * A keeper looks after it, one of here or one that another process left behind: it stays until it is dropped or replaced. Where
+   * another one has taken its place already, it only never ends by its age.
+   */
+  keep(key: string, held: Held): void {
+    held.ends = Number.POSITIVE_INFINITY;
+    const present = this.#kept.get(key) ?? this.#held.peek(key);
+    if (present !== undefined && present !== held) return;
+    this.#kept.set(key, held);
+    this.#leave(key);
   }
 
   /** It must not be used any more. */
   drop(key: string, held: Held): void {
     if (this.#held.peek(key) === held) this.#held.delete(key);
+    if (this.#kept.get(key) !== held) return;
+    this.#kept.delete(key);
+    this.#end(held);
   }
 
   nextId(): number {
@@ -129,10 +142,23 @@ export class Sessions {
   close(): void {
     this.#endings.close();
     this.#held.clear();
+    for (const [key, held] of this.#kept) this.drop(key, held);
+  }
+
+  *#all(): Iterable<Held> {
+    yield* this.#held.values();
+    yield* this.#kept.values();
+  }
+
+  /** Out of those that make room for each other, without coming to its end. */
+  #leave(key: string): void {
+    this.#leaving = true;
+    this.#held.delete(key);
+    this.#leaving = false;
   }
 
   #usable(key: string): Held | undefined {
-    const held = this.#held.get(key);
+    const held = this.#kept.get(key) ?? this.#held.get(key);
     if (held === undefined || held.ends - margin > this.#options.deps.clock.now()) return held;
     this.#held.delete(key);
     return undefined;
@@ -161,6 +187,8 @@ export class Sessions {
     const key = scope === 'serviceAccount' ? (keys.account ?? keys.pod) : keys.pod;
     const ends = Math.min(session.expires ?? Number.POSITIVE_INFINITY, deps.clock.now() + maxAge);
     const held: Held = { id: this.nextId(), session, scope, ends, denied: new Set(), secrets: new Map() };
+    const replaced = this.#kept.get(key);
+    if (replaced !== undefined) this.drop(key, replaced);
     this.#held.set(key, held);
     return { held, key };
   }
@@ -175,10 +203,11 @@ export class Sessions {
   }
 
   #isInUse({ id }: Tenure): boolean {
-    return [...this.#held.values()].some(({ session }) => session.tenure?.id === id);
+    return [...this.#all()].some(({ session }) => session.tenure?.id === id);
   }
 
   #end(held: Held): void {
+    if (this.#leaving) return;
     this.#options.onEnd(held);
     held.session.close();
     this.#endings.add(held);

@@ -10,6 +10,7 @@ export function createUnkept(): Keeper & { readonly end: (signal: AbortSignal) =
     recall: () => undefined,
     isEnding: () => false,
     isAlive: async () => false,
+    admit: () => {},
     expect: async () => {},
     settle: async () => {},
     async keep({ session, scope }, _wish, { secret }) {

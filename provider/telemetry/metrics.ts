@@ -183,6 +183,8 @@ const leaseEvents: readonly string[] = [
   'too-short',
   'revoked',
   'revocation-failed',
+  'revocation-given-up',
+  'refused',
   'resumed',
   'not-saved',
 ];

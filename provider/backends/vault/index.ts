@@ -45,6 +45,7 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
     identityOf: ({ auth }) => (auth.method === 'cert' || auth.method === 'token-file' ? 'admin' : 'pod'),
     lines: () => (pools?.list() ?? []).map(({ address, pool }) => ({ address, ...pool.breaker(), ...loadOf(pool) })),
     titleOf: ({ address }) => address.text,
+    isChosenByClass: ({ chosenByClass }) => chosenByClass !== undefined,
     refuseToken: refuseForeignToken,
     parseRef: parseVaultRef,
     requestOf: askedOfVault,

@@ -9,7 +9,7 @@ import type { Caller } from '../../../provider/sessions/caller.ts';
 import type { Connections } from '../../../provider/sessions/connections.ts';
 import { Reads } from '../../../provider/sessions/reads.ts';
 import { Secrets } from '../../../provider/sessions/secrets.ts';
-import { isJsonObject, parseJson } from '../../../provider/util/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../../provider/util/json.ts';
 import { callerOf, sessionsOf, sourcesOf } from '../sessions/fake-store.ts';
 import { FakeIssuer } from './fake-issuer.ts';
 import { SteppedClock, settle } from './stepped-clock.ts';
@@ -25,6 +25,9 @@ export class Outside {
   readonly issuer = new FakeIssuer(this.clock, this.wall);
   /** Sealed files, as the text that is in them. */
   readonly files = new Map<string, string>();
+  readonly lives = new Map<string, string>();
+  /** What the directory is said to have; undefined: what is there. */
+  usage: { files: number; bytes: number } | undefined;
   random = () => 0;
 }
 
@@ -57,7 +60,15 @@ export class World {
         if (this.saveFails) throw new Error('no space');
         outside.files.set(id, JSON.stringify(record));
       },
-      remove: async (id: string) => void outside.files.delete(id),
+      saveLives: async (id: string, lives: JsonObject) => {
+        if (this.saveFails) throw new Error('no space');
+        outside.lives.set(id, JSON.stringify(lives));
+      },
+      usage: () => outside.usage ?? { files: outside.files.size, bytes: 0 },
+      remove: async (id: string) => {
+        outside.files.delete(id);
+        outside.lives.delete(id);
+      },
     };
     let ids = 0;
     this.leases = new Leases({
@@ -132,10 +143,13 @@ export class World {
   }
 
   async resume(): Promise<void> {
-    const { clock, issuer, files, random } = this.outside;
+    const { clock, issuer, files, lives, random } = this.outside;
+    const objectOf = (text: string | undefined) => {
+      const value = text === undefined ? undefined : parseJson(text);
+      return isJsonObject(value) ? value : undefined;
+    };
     const records = [...files].map(([key, text]) => {
-      const record = parseJson(text);
-      return { key, record: isJsonObject(record) ? record : {} };
+      return { key, record: objectOf(text) ?? {}, lives: objectOf(lives.get(key)) };
     });
     await resumeTenants(records, {
       leases: this.leases,

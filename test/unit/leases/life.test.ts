@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   bornAt,
+  endless,
   isEnding,
   isOldCertificate,
   isOverdue,
@@ -19,13 +20,20 @@ describe('the life of what was issued', () => {
     assert.deepEqual(bornAt(now, 60, true), { issuedAt: now, end: now + minute, duration: minute, renewable: true });
   });
 
-  it('has no end, and nothing to renew, for a duration of 0', () => {
-    const life = bornAt(now, 0, true);
+  it('has no end, and nothing to renew, without a lease', () => {
+    const life = endless(now);
     assert.equal(life.end, Number.POSITIVE_INFINITY);
-    assert.equal(life.renewable, false);
     assert.equal(renewalTime(life, now, 67, half), undefined);
     assert.equal(isEnding(life, now, 1e12), false);
     assert.equal(isOverdue(life, now, 67), false);
+  });
+
+  it('is believed for 30 days at most, whatever a server says', () => {
+    const month = 30 * 24 * 60 * minute;
+    assert.deepEqual(bornAt(now, 0, true), { issuedAt: now, end: now + month, duration: month, renewable: false });
+    assert.equal(bornAt(now, Number.MAX_SAFE_INTEGER, true).end, now + month);
+    assert.equal(renewed(bornAt(now, 60, true), now, Number.MAX_SAFE_INTEGER, true).end, now + month);
+    assert.equal(renewed(bornAt(now, 60, true), now, 0, true).end, now + month);
   });
 
   describe('renewed', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Secret, Tenure } from '../../../provider/backends/backend.ts';
-import { bornAt } from '../../../provider/leases/life.ts';
+import { bornAt, endless } from '../../../provider/leases/life.ts';
 import { Maxima } from '../../../provider/leases/maxima.ts';
 import { fromRecord, sourceOf, toRecord } from '../../../provider/leases/record.ts';
 import { type Leased, Tenant } from '../../../provider/leases/tenant.ts';
@@ -20,8 +20,10 @@ const tenure: Tenure = {
   toState: () => ({ token: 'the token' }),
 };
 
+const whose = { namespace: 'shop', isStrangers: false };
+
 function aTenant(leased: [string, Leased][], token = bornAt(clock.time, 3_600, true)): Tenant {
-  const place = { id: 'id', sessionKey: 'session', loginKey: 'login', podUid: 'uid', held: {} as Held };
+  const place = { id: 'id', sessionKey: 'session', loginKey: 'login', podUid: 'uid', held: {} as Held, ...whose };
   const maxima = new Maxima(clock.now);
   const deps = { clock, random: () => 0, renewalPercent: 67, maxima, onRenewal: () => {} };
   const tenant = new Tenant(place, tenure, token, leased, deps);
@@ -31,7 +33,8 @@ function aTenant(leased: [string, Leased][], token = bornAt(clock.time, 3_600, t
 
 function aLeased(secret: Secret, parts: Partial<Leased> = {}): Leased {
   const life = bornAt(clock.time, 600, true);
-  return { cached: { secret, number: 7, readAt: 1_000_123 }, life, lost: false, jitter: 0.5, ...parts };
+  const cached = { secret, number: 7, readAt: 1_000_123 };
+  return { cached, bytes: 1, volume: 'v', life, lost: false, jitter: 0.5, ...parts };
 }
 
 const [source] = sourcesOf('creds/db');
@@ -40,7 +43,7 @@ const wish = { source, caller: callerOf() };
 
 /** Through JSON text, as it is stored. */
 function stored(tenant: Tenant, written = times, read = written) {
-  const text = JSON.stringify(toRecord(tenant, wish, written));
+  const text = JSON.stringify(toRecord(tenant, wish, written, 1));
   return fromRecord(parseJson(text), read);
 }
 
@@ -65,7 +68,7 @@ describe('a stored tenant', () => {
       { what, end: 8_000_000 },
       { what, end: 9_000_000 },
     ]);
-    const { debts: _debts, ...older } = toRecord(tenant, wish, times);
+    const { debts: _debts, ...older } = toRecord(tenant, wish, times, 1);
     assert.deepEqual(fromRecord(parseJson(JSON.stringify(older)), times)?.debts, []);
   });
 
@@ -94,7 +97,7 @@ describe('a stored tenant', () => {
   });
 
   it('that never ends has no end afterwards either', () => {
-    const back = stored(aTenant([], bornAt(clock.time, 0, true)));
+    const back = stored(aTenant([], endless(clock.time)));
     assert.equal(back?.token.end, Number.POSITIVE_INFINITY);
     assert.equal(back?.token.duration, Number.POSITIVE_INFINITY);
   });

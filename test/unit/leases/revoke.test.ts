@@ -12,6 +12,7 @@ describe('a revocation', () => {
   let clock: SteppedClock;
   let tries: number[];
   let failed: string[];
+  let shrunk: number[];
   let stop: AbortController;
   let turns: Semaphore;
   let fails: KeymountError | undefined;
@@ -20,7 +21,7 @@ describe('a revocation', () => {
   let takeBack: (serial: string) => KeymountError | undefined;
   beforeEach(() => {
     clock = new SteppedClock();
-    [tries, failed] = [[], []];
+    [tries, failed, shrunk] = [[], [], []];
     stop = new AbortController();
     turns = new Semaphore(4);
     fails = undefined;
@@ -46,7 +47,9 @@ describe('a revocation', () => {
     };
     const tenant = { tenure, token: bornAt(clock.time, ttl, true), debts } as unknown as Tenant;
     const onFailed = (error: KeymountError) => void failed.push(`${(clock.time - 1_000_000) / 1000} ${error.code}`);
-    return revokeTenant(tenant, { clock, wall: clock.now, random: () => 0.5, turns, onFailed, stop: stop.signal });
+    const onFirstFailed = async () => void shrunk.push((clock.time - 1_000_000) / 1000);
+    const deps = { clock, wall: clock.now, random: () => 0.5, turns, onFailed, onFirstFailed, stop: stop.signal };
+    return revokeTenant(tenant, deps);
   }
 
   it('is done at once where the server answers', async () => {

@@ -1,14 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LeaseState, type LeaseStateReport, openLeaseState } from '../../../provider/leases/state.ts';
+import {
+  type LeaseState,
+  type LeaseStateReport,
+  openLeaseState,
+  type StoredRecord,
+} from '../../../provider/leases/state.ts';
 
 /** A process of keymount that opens a state directory. */
-export async function openState(dir: string): Promise<LeaseState & { readonly reports: LeaseStateReport[] }> {
+export async function openState(
+  dir: string,
+  limits?: { files: number; bytes: number },
+): Promise<Omit<LeaseState, 'load'> & { load: () => Promise<Loaded[]>; readonly reports: LeaseStateReport[] }> {
   const reports: LeaseStateReport[] = [];
-  const state = await openLeaseState({ dir, randomBytes, report: (report) => void reports.push(report) });
-  return { ...state, reports };
+  const report = (one: LeaseStateReport) => void reports.push(one);
+  const state = await openLeaseState({ dir, randomBytes, report, ...(limits === undefined ? {} : { limits }) });
+  const load = async () => {
+    const found: Loaded[] = [];
+    for await (const { lives, ...rest } of state.load()) found.push(lives === undefined ? rest : { ...rest, lives });
+    return found;
+  };
+  return { ...state, load, reports };
 }
+
+/** A record, with its lives where there are some. */
+export type Loaded = Omit<StoredRecord, 'lives'> & Partial<Pick<StoredRecord, 'lives'>>;
 
 /** Names in `leases/`, sorted. */
 export function filesIn(dir: string): string[] {

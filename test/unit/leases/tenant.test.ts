@@ -16,7 +16,15 @@ describe('a tenant', () => {
   let tenant: Tenant;
 
   function open({ token = 3_600, leases = [600] }: { token?: number; leases?: number[] } = {}) {
-    const place = { id: 'id', sessionKey: 'session', loginKey: 'login', podUid: 'uid', held: {} as Held };
+    const place = {
+      id: 'id',
+      sessionKey: 'session',
+      loginKey: 'login',
+      podUid: 'uid',
+      held: {} as Held,
+      namespace: 'shop',
+      isStrangers: false,
+    };
     const tenure = {
       id: 'token',
       renewable: true,
@@ -47,6 +55,8 @@ describe('a tenant', () => {
     const secret = { version: '', size: 1, lease };
     return {
       cached: { secret, number: 1, readAt: clock.time },
+      bytes: 1,
+      volume: 'v',
       life: bornAt(clock.time, ttl, true),
       lost: false,
       jitter: 0,
