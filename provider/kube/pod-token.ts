@@ -31,6 +31,8 @@ export interface PodTokens {
   readonly get: (pod: BoundPod, audience: WantedAudience, signal: AbortSignal) => Promise<SecretString>;
   /** The same without asking anybody; undefined: `get` would have to ask. */
   readonly getCached: (pod: BoundPod, audience: WantedAudience) => SecretString | undefined;
+  /** The cluster changed its keys: tokens from before may be worth nothing, so none of them is handed out any more. */
+  readonly forget: () => void;
 }
 
 export interface PodTokensDeps {
@@ -66,6 +68,7 @@ export function createPodTokens({ api, clock, capacity = 4096 }: PodTokensDeps):
   }
 
   return {
+    forget: () => remembered.clear(),
     getCached: (pod, audience) => usable(keyOf(pod, audience.request)),
     async get(pod, audience, signal) {
       const key = keyOf(pod, audience.request);

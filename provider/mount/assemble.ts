@@ -6,7 +6,7 @@ import { createPodEvents, type PodEvents } from '../kube/events.ts';
 import { getJwks } from '../kube/jwks.ts';
 import { describe } from '../kube/kube-error.ts';
 import { createPodFacts } from '../kube/pod-facts.ts';
-import { createPodTokens } from '../kube/pod-token.ts';
+import { createPodTokens, type PodTokens } from '../kube/pod-token.ts';
 import { createVersionKeys, type VersionKeys } from '../kube/version-key.ts';
 import type { LeaseEvent } from '../leases/lease-event.ts';
 import { Connections } from '../sessions/connections.ts';
@@ -19,7 +19,7 @@ import { createTokenProof } from '../sessions/token-proof.ts';
 import { createUnkept } from '../sessions/unkept.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
-import { systemClock } from '../util/clock.ts';
+import { every, systemClock } from '../util/clock.ts';
 import { createCallers, type ProofOf } from './callers.ts';
 import { createKeeping, type Keeping } from './keeping.ts';
 import { LargeClasses } from './large-classes.ts';
@@ -85,6 +85,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
       ? undefined
       : await createKeeping({ settings, api, connections, sessions, secrets, backendDeps, log, onLease, onPodEnded });
   const keys = createKeys(settings, api, log);
+  const { prover, stopProving } = createProver(api, podTokens, log);
   const contentOf = contentReader();
   const largeClasses = new LargeClasses();
   return {
@@ -98,9 +99,10 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     events: api === undefined ? undefined : createEvents(api, settings, log),
     responseBytes: limits.responseBytes,
     versionKey: (dialect, signal) => keys.get(versionKeys[dialect], signal),
-    callerOf: createCallers(createProver(api, log), podTokens, proofReader(connections, backendDeps), clock),
+    callerOf: createCallers(prover, podTokens, proofReader(connections, backendDeps), clock),
     onReply: (volume, reply) => keeping?.intervals.mounted(volume, contentOf(reply)),
     async close() {
+      stopProving();
       await keeping?.close();
       await largeClasses.close();
       await unkept.end(AbortSignal.timeout(5_000));
@@ -157,15 +159,23 @@ function contentReader(): (reply: MountReply) => string {
   };
 }
 
+/** Milliseconds between looks whether the cluster's keys are to be read again. */
+const keysInterval = 60_000;
+
 /** Proof by the cluster's own keys; without a cluster nothing is proven. */
-function createProver(api: KubeApi | undefined, log: Log): IdentityProver {
-  if (api === undefined) return createIdentityProver(undefined);
+function createProver(
+  api: KubeApi | undefined,
+  podTokens: PodTokens | undefined,
+  log: Log,
+): { readonly prover: IdentityProver; readonly stopProving: () => void } {
+  if (api === undefined) return { prover: createIdentityProver(undefined), stopProving: () => {} };
   const proof = createTokenProof({
     clock: systemClock,
     jwks: (signal) => getJwks(api, { signal, timeout: 2_500 }),
     onKeysUnavailable: (error) => log.warn({ event: 'jwks-unavailable', reason: describe(error) }),
+    onKeysChanged: () => podTokens?.forget(),
   });
-  return createIdentityProver(proof);
+  return { prover: createIdentityProver(proof), stopProving: every(systemClock, keysInterval, proof.refreshKeys) };
 }
 
 function createEvents(api: KubeApi, { nodeName }: Settings, log: Log): PodEvents {

@@ -2,7 +2,7 @@ import { KeymountError } from '../errors.ts';
 import type { PodTokens } from '../kube/pod-token.ts';
 import type { Access, Plan } from '../plan/plan.ts';
 import type { Caller } from '../sessions/caller.ts';
-import type { IdentityProver, Proof, Tokens } from '../sessions/identity.ts';
+import type { IdentityProver, Proof, Remembered, Tokens } from '../sessions/identity.ts';
 import type { Clock } from '../util/clock.ts';
 import type { MountRequest } from './request.ts';
 
@@ -11,6 +11,11 @@ export type ProofOf = (
   access: Access,
   signal: AbortSignal,
 ) => Promise<{ readonly audience: string | undefined } | undefined>;
+
+/** Who asked, and how long that holds. */
+interface Known extends Omit<Remembered, 'proof'> {
+  readonly caller: Caller;
+}
 
 /**
  * Who asks, proven by the tokens that the driver sent. Where it sent none, a token that we ask the API server for is proof too: it
@@ -23,7 +28,7 @@ export function createCallers(
   proofOf: ProofOf,
   clock: Clock,
 ) {
-  const known = new WeakMap<MountRequest, { readonly caller: Caller; readonly until: number }>();
+  const known = new WeakMap<MountRequest, Known>();
 
   async function proofs({ pod, tokens }: MountRequest, plan: Plan, signal: AbortSignal): Promise<Tokens> {
     if (tokens.size > 0 || podTokens === undefined) return tokens;
@@ -32,13 +37,13 @@ export function createCallers(
 
   return async (request: MountRequest, plan: Plan, signal: AbortSignal): Promise<Caller> => {
     const before = known.get(request);
-    if (before !== undefined && before.until > clock.now()) return before.caller;
+    if (before !== undefined && before.until > clock.now() && before.by?.over !== true) return before.caller;
     const shown = await proofs(request, plan, signal);
     const remembered = prover.recall(request.pod, shown);
     if (remembered === undefined) return callerOf(request, await prover.prove(request.pod, shown, signal));
     const caller = callerOf(request, remembered.proof);
     // A token that was asked for is for one connection: another plan may want another.
-    if (shown === request.tokens) known.set(request, { caller, until: remembered.until });
+    if (shown === request.tokens) known.set(request, { caller, until: remembered.until, by: remembered.by });
     return caller;
   };
 }

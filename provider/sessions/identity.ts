@@ -1,5 +1,6 @@
 import type { Identity } from '../backends/backend.ts';
 import type { SecretString } from '../util/secret-string.ts';
+import type { KeySet } from './signing-keys.ts';
 import type { TokenClaims, TokenProof } from './token-proof.ts';
 
 /** What the driver says of the pod. A pod's author cannot change it, but nothing in it says so: hence the proof. */
@@ -13,10 +14,13 @@ export interface ClaimedPod {
 /** An identity, and whether a valid token of somebody else came with it: then nothing at all may be given from a cache. */
 export type Proof = Identity & { readonly mismatch?: true };
 
-/** A proof from memory, and until when it holds, in milliseconds since 1970. */
+/** A proof from memory. */
 export interface Remembered {
   readonly proof: Proof;
+  /** Until when it holds, in milliseconds since 1970. */
   readonly until: number;
+  /** The cluster's keys that prove it, without which it does not hold either. Absent: no token was looked at. */
+  readonly by?: Pick<KeySet, 'over'> | undefined;
 }
 
 /** Tokens by audience, as the driver or the API server gave them. */
@@ -60,7 +64,7 @@ export function createIdentityProver(tokenProof: TokenProof | undefined): Identi
         if (claims === undefined) return undefined;
         all.push(claims);
       }
-      return { proof: conclude(pod, all), until: Math.min(...all.map(({ expires }) => expires)) };
+      return { proof: conclude(pod, all), until: Math.min(...all.map(({ expires }) => expires)), by: all[0]?.by };
     },
   };
 }

@@ -2,12 +2,21 @@ import { createLocalJWKSet, type JSONWebKeySet, type LocalJWKSet } from 'jose';
 import type { Clock } from '../util/clock.ts';
 import { Flights } from '../util/flight.ts';
 
+/** One set of keys of the cluster, until another takes its place. */
+export interface KeySet {
+  readonly keys: LocalJWKSet;
+  /** Another set took its place, or nobody could read it for too long: what it proved is proven no more. */
+  readonly over: boolean;
+}
+
 /** The keys that sign the cluster's ServiceAccount tokens, fetched when needed and not too often. */
 export interface SigningKeys {
   /** undefined: there are none, and it is too early to ask again. */
-  readonly get: (signal: AbortSignal) => Promise<LocalJWKSet | undefined>;
-  /** Fetched anew because a token was signed with a key that `get` did not have; undefined: too early to ask again. */
-  readonly getNewer: (signal: AbortSignal) => Promise<LocalJWKSet | undefined>;
+  readonly get: (signal: AbortSignal) => Promise<KeySet | undefined>;
+  /** Another set than the given one, which lacks a token's key. undefined: there is none, or it is too early to ask again. */
+  readonly getOther: (than: KeySet, signal: AbortSignal) => Promise<KeySet | undefined>;
+  /** Reads the set again in the background if that is due. To be called every minute or so; without any set it does nothing. */
+  readonly refresh: () => void;
 }
 
 export interface SigningKeysDeps {
@@ -16,6 +25,8 @@ export interface SigningKeysDeps {
   readonly clock: Clock;
   /** A fetch failed; pods cannot be proven until one succeeds. */
   readonly onFailure: (error: unknown) => void;
+  /** A set is over. */
+  readonly onOver: () => void;
 }
 
 /** After a failed fetch without any keys, doubled with each further failure. */
@@ -23,49 +34,95 @@ const firstRetry = 10_000;
 const longestRetry = 60_000;
 /** Between fetches for unknown keys: whoever sends forged tokens cannot make us ask more often. */
 const newerInterval = 30_000;
-/** Older keys are fetched again beside the Mount, so that a withdrawn one is not believed for ever. */
-const maxAge = 3_600_000;
+/** A set of that age is read again beside the Mounts: a cluster tells nobody that it withdrew a key. */
+const readEvery = 300_000;
+/**
+ * A set that could not be read again for so long is believed no more. Tokens live for an hour where nobody asks for more, and kubelet
+ * gets no new ones while the API server is away, so an outage costs nothing that it would not cost anyway.
+ */
+const longestUnread = 7_200_000;
 
-export function createSigningKeys({ fetch, clock, onFailure }: SigningKeysDeps): SigningKeys {
-  const flights = new Flights<LocalJWKSet | undefined>();
-  let keys: LocalJWKSet | undefined;
-  let fetched = 0;
+interface Present extends KeySet {
+  over: boolean;
+  /** Equal for equal sets, in whatever order their keys come. */
+  readonly print: string;
+}
+
+export function createSigningKeys({ fetch, clock, onFailure, onOver }: SigningKeysDeps): SigningKeys {
+  const flights = new Flights<void>();
+  let present: Present | undefined;
+  let read = Number.NEGATIVE_INFINITY;
   let tried = Number.NEGATIVE_INFINITY;
   let failures = 0;
 
-  async function refresh(signal: AbortSignal): Promise<LocalJWKSet | undefined> {
+  /** Where the clock was set back nobody knows how long ago it was. */
+  function age(time: number): number {
+    const since = clock.now() - time;
+    return since < 0 ? Number.POSITIVE_INFINITY : since;
+  }
+
+  function replace(next: Present | undefined): void {
+    const last = present;
+    present = next;
+    if (last === undefined) return;
+    last.over = true;
+    onOver();
+  }
+
+  async function request(signal: AbortSignal): Promise<void> {
     tried = clock.now();
     try {
-      keys = createLocalJWKSet(await fetch(signal));
-      fetched = clock.now();
+      const set = await fetch(signal);
+      const print = printOf(set);
+      if (print !== present?.print) replace({ keys: createLocalJWKSet(set), over: false, print });
+      read = clock.now();
       failures = 0;
-      return keys;
     } catch (error) {
       // Everybody who waited has left: that says nothing about the API server, so the next may ask at once.
-      if (signal.aborted) tried = Number.NEGATIVE_INFINITY;
-      else {
-        failures++;
-        onFailure(error);
+      if (signal.aborted) {
+        tried = Number.NEGATIVE_INFINITY;
+        return;
       }
-      return undefined;
+      failures++;
+      onFailure(error);
     }
+    dropUnread();
+  }
+
+  function dropUnread(): void {
+    if (present !== undefined && age(read) >= longestUnread) replace(undefined);
   }
 
   /** Joins a fetch that is under way, starts one if the last is long enough ago. */
-  async function fetchUnless(interval: number, signal: AbortSignal): Promise<LocalJWKSet | undefined> {
-    if (flights.size === 0 && clock.now() - tried < interval) return undefined;
-    return await flights.run('jwks', signal, refresh);
+  async function fetchUnless(interval: number, signal: AbortSignal): Promise<void> {
+    if (flights.size > 0 || age(tried) >= interval) await flights.run('jwks', signal, request);
+  }
+
+  function refresh(): void {
+    if (present === undefined || age(read) < readEvery || age(tried) < longestRetry) return;
+    // It rejects for an aborted signal alone, and this one never is.
+    fetchUnless(0, new AbortController().signal).catch(() => {});
   }
 
   return {
     async get(signal) {
-      if (keys === undefined) {
-        return await fetchUnless(failures === 0 ? 0 : Math.min(firstRetry * 2 ** (failures - 1), longestRetry), signal);
+      dropUnread();
+      refresh();
+      if (present === undefined) {
+        const pause = failures === 0 ? 0 : Math.min(firstRetry * 2 ** (failures - 1), longestRetry);
+        await fetchUnless(pause, signal);
       }
-      const old = keys;
-      if (clock.now() - fetched >= maxAge) void fetchUnless(longestRetry, new AbortController().signal);
-      return old;
+      return present;
     },
-    getNewer: (signal) => fetchUnless(newerInterval, signal),
+    async getOther(than, signal) {
+      if (present === than) await fetchUnless(newerInterval, signal);
+      return present === than ? undefined : present;
+    },
+    refresh,
   };
+}
+
+function printOf({ keys }: JSONWebKeySet): string {
+  const texts = keys.map((key) => JSON.stringify(Object.entries(key).sort(([a], [b]) => (a < b ? -1 : 1))));
+  return JSON.stringify(texts.sort());
 }

@@ -1,14 +1,16 @@
 import { hash } from 'node:crypto';
-import { errors, type JSONWebKeySet, type JWTPayload, jwtVerify, type LocalJWKSet } from 'jose';
+import { errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../util/clock.ts';
 import type { SecretString } from '../util/secret-string.ts';
-import { createSigningKeys } from './signing-keys.ts';
+import { createSigningKeys, type KeySet } from './signing-keys.ts';
 
 /** What a verified, pod-bound ServiceAccount token says. */
 export interface TokenClaims {
-  /** Until when the token is valid, in milliseconds since 1970. */
+  /** Until when this holds, in milliseconds since 1970: until the token ends, for an hour at most. */
   readonly expires: number;
+  /** What verified it. It proves nothing any more once that set is over. */
+  readonly by: KeySet;
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly serviceAccountUid: string;
@@ -16,15 +18,17 @@ export interface TokenClaims {
   readonly podUid: string;
 }
 
-/** Verifies ServiceAccount tokens against the cluster's keys, each token once. */
+/** Verifies ServiceAccount tokens against the cluster's keys, each token once an hour for as long as those stay as they are. */
 export interface TokenProof {
   /**
    * undefined: forged, expired, not bound to a pod, junk, or there are no keys to verify it with. Throws only the signal's
    * reason.
    */
   readonly verify: (token: SecretString, signal: AbortSignal) => Promise<TokenClaims | undefined>;
-  /** The claims of a token that was verified before and is still valid. */
+  /** The claims of a token that was verified before and is still valid, by keys that the cluster still has. */
   readonly recall: (token: SecretString) => TokenClaims | undefined;
+  /** Looks in the background whether the cluster changed its keys, if that is due. To be called every minute or so. */
+  readonly refreshKeys: () => void;
   /** Tokens remembered. */
   readonly size: () => number;
 }
@@ -36,6 +40,8 @@ export interface TokenProofDeps {
   /** The cluster's `--service-account-issuer`, if known. Without it the signature alone says that the cluster made the token. */
   readonly issuer?: string | undefined;
   readonly onKeysUnavailable: (error: unknown) => void;
+  /** The cluster changed its keys, and everything that they proved was forgotten. */
+  readonly onKeysChanged?: () => void;
   /** Tokens remembered, 1024 unless told. */
   readonly capacity?: number;
 }
@@ -46,20 +52,30 @@ const algorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512'];
 const leeway = 10;
 /** Characters; tokens of Kubernetes have about a thousand. */
 const longestToken = 16 * 1024;
+/** Milliseconds for which a token is taken for verified. */
+const longestProof = 3_600_000;
 
 export function createTokenProof(deps: TokenProofDeps): TokenProof {
   const { clock, issuer } = deps;
-  const keys = createSigningKeys({ fetch: deps.jwks, clock, onFailure: deps.onKeysUnavailable });
   const remembered = new LRUCache<string, TokenClaims>({ max: deps.capacity ?? 1024 });
+  const keys = createSigningKeys({
+    fetch: deps.jwks,
+    clock,
+    onFailure: deps.onKeysUnavailable,
+    onOver() {
+      remembered.clear();
+      deps.onKeysChanged?.();
+    },
+  });
 
   function recall(token: SecretString): TokenClaims | undefined {
     const known = remembered.get(digest(token));
-    return known !== undefined && known.expires > clock.now() ? known : undefined;
+    return known !== undefined && known.expires > clock.now() && !known.by.over ? known : undefined;
   }
 
-  async function check(token: string, key: LocalJWKSet): Promise<JWTPayload | 'unknown key' | undefined> {
+  async function check(token: string, { keys: set }: KeySet): Promise<JWTPayload | 'unknown key' | undefined> {
     try {
-      const verified = await jwtVerify(token, key, {
+      const verified = await jwtVerify(token, set, {
         algorithms,
         clockTolerance: leeway,
         currentDate: new Date(clock.now()),
@@ -72,14 +88,16 @@ export function createTokenProof(deps: TokenProofDeps): TokenProof {
     }
   }
 
-  async function payloadOf(token: string, signal: AbortSignal): Promise<JWTPayload | undefined> {
-    const known = await keys.get(signal);
-    if (known === undefined) return undefined;
-    const payload = await check(token, known);
-    if (payload !== 'unknown key') return payload;
-    const newer = await keys.getNewer(signal);
-    const second = newer === undefined ? undefined : await check(token, newer);
-    return second === 'unknown key' ? undefined : second;
+  async function prove(token: string, signal: AbortSignal): Promise<TokenClaims | undefined> {
+    let set = await keys.get(signal);
+    while (set !== undefined) {
+      const payload = await check(token, set);
+      // A set that was replaced meanwhile proves nothing, and the one in its place may have the key.
+      const isTold = payload !== 'unknown key' && !set.over;
+      if (isTold) return payload && claimsOf(payload, set, clock.now() + longestProof);
+      set = await keys.getOther(set, signal);
+    }
+    return undefined;
   }
 
   return {
@@ -88,12 +106,12 @@ export function createTokenProof(deps: TokenProofDeps): TokenProof {
       if (known !== undefined) return known;
       const text = token.reveal();
       if (text.length > longestToken) return undefined;
-      const payload = await payloadOf(text, signal);
-      const claims = payload === undefined ? undefined : claimsOf(payload);
+      const claims = await prove(text, signal);
       if (claims !== undefined) remembered.set(digest(token), claims);
       return claims;
     },
     recall,
+    refreshKeys: keys.refresh,
     size: () => remembered.size,
   };
 }
@@ -103,13 +121,14 @@ function digest(token: SecretString): string {
 }
 
 /** The private claim `kubernetes.io` of a bound token; older tokens, and those bound to nothing, have no pod in it. */
-function claimsOf(payload: JWTPayload): TokenClaims | undefined {
+function claimsOf(payload: JWTPayload, by: KeySet, until: number): TokenClaims | undefined {
   const kubernetes = payload['kubernetes.io'];
   const namespace = text(kubernetes, 'namespace');
   const serviceAccount = field(kubernetes, 'serviceaccount');
   const pod = field(kubernetes, 'pod');
   const claims = {
-    expires: (payload.exp ?? 0) * 1000,
+    expires: Math.min((payload.exp ?? 0) * 1000, until),
+    by,
     namespace,
     serviceAccount: text(serviceAccount, 'name'),
     serviceAccountUid: text(serviceAccount, 'uid'),

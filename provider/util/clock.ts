@@ -16,6 +16,16 @@ export function after(clock: Clock, ms: number, call: () => void): () => void {
   return () => cancelled.abort(null);
 }
 
+/** Calls back every `ms` until what it returns is called. */
+export function every(clock: Clock, ms: number, call: () => void): () => void {
+  let cancel = after(clock, ms, again);
+  function again(): void {
+    cancel = after(clock, ms, again);
+    call();
+  }
+  return () => cancel();
+}
+
 // setTimeout beyond 2^31-1 ms fires after 1 ms, so longer waits are walked in steps.
 const longestTimer = 2 ** 31 - 1;
 

@@ -109,6 +109,14 @@ describe('a token that keymount requests for a pod', () => {
     assert.equal(tokens.getCached(bound(), vault), undefined);
   });
 
+  it('is requested again where the cluster has changed its keys', async () => {
+    const first = await tokens.get(bound(), vault, signal);
+    tokens.forget();
+    assert.equal(tokens.getCached(bound(), vault), undefined);
+    assert.notEqual((await tokens.get(bound(), vault, signal)).reveal(), first.reveal());
+    assert.equal(server.tokenRequests.length, 2);
+  });
+
   it("does not end with a caller who gives up, who gets the caller's own reason", async () => {
     server.fault = () => 'hang';
     const controller = new AbortController();

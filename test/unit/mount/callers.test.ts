@@ -28,7 +28,7 @@ const callersOf = (identities: IdentityProver, podTokens: PodTokens | undefined,
   createCallers(identities, podTokens, proofOf, { ...systemClock, now });
 
 /** A prover that remembers what it was shown, and takes it for proven until 2000. */
-function prover(remembers = false) {
+function prover(remembers = false, by = { over: false }) {
   const shown: { tokens: string[]; fromMemory: boolean }[] = [];
   const tell = (tokens: Tokens, fromMemory: boolean) => {
     shown.push({ tokens: [...tokens].map(([audience, token]) => `${audience}=${token.reveal()}`), fromMemory });
@@ -36,7 +36,7 @@ function prover(remembers = false) {
   };
   const identities: IdentityProver = {
     prove: async (_pod, tokens) => tell(tokens, false),
-    recall: (_pod, tokens) => (remembers ? { proof: tell(tokens, true), until: 2_000 } : undefined),
+    recall: (_pod, tokens) => (remembers ? { proof: tell(tokens, true), until: 2_000, by } : undefined),
   };
   return { identities, shown };
 }
@@ -86,6 +86,18 @@ describe('who asks', () => {
     await callers(request, planOf(), never);
     assert.equal(shown.length, 2, 'a token that has ended proves nothing');
     assert.notEqual(await callers(requestOf(tokens), planOf(), never), first, 'an equal request is another one');
+  });
+
+  it("is looked at again once the cluster's keys have changed, though the request is the same", async () => {
+    const keys = { over: false };
+    const { identities, shown } = prover(true, keys);
+    const callers = callersOf(identities, undefined);
+    const request = requestOf(tokens);
+    const first = await callers(request, planOf(), never);
+    assert.equal(await callers(request, planOf(), never), first);
+    keys.over = true;
+    assert.notEqual(await callers(request, planOf(), never), first);
+    assert.equal(shown.length, 2);
   });
 
   it('is looked at again at each Mount where the token was asked for: another class may want another', async () => {

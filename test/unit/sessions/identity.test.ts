@@ -13,7 +13,8 @@ import { aPod, type Pod } from '../../lab/pod.ts';
 import { createTokenIssuer, type TokenIssuer, type TokenOptions } from '../../lab/pod-token.ts';
 
 const seconds = 1000;
-const hours = 3600 * seconds;
+const minutes = 60 * seconds;
+const hours = 60 * minutes;
 const { signal } = new AbortController();
 
 describe('the proof of who asks', () => {
@@ -119,6 +120,39 @@ describe('the proof of who asks', () => {
       await prove(token);
       const thief = aPod();
       assert.deepEqual(recall(token, thief), claimed(thief, { mismatch: true }));
+    });
+
+    it('proves nothing for the same token with another signature', async () => {
+      const token = mint(pod);
+      assert.equal((await prove(token)).proven, true);
+      const [header, payload, signature = ''] = token.split('.');
+      for (const other of ['AAAA', '', `${signature.slice(0, -4)}AAAA`, signature.toLowerCase()]) {
+        await assertUnproven(`${header}.${payload}.${other}`);
+      }
+    });
+
+    it('holds until the first of several tokens ends', async () => {
+      const tokens = tokensOf({ a: mint(pod, { ttl: 1200 }), b: mint(pod, { ttl: 600 }), c: mint(pod, { ttl: 1800 }) });
+      await prover.prove(pod, tokens, signal);
+      const end = Math.floor(now / seconds) * seconds + 600 * seconds;
+      assert.equal(prover.recall(pod, tokens)?.until, end);
+      now = end;
+      assert.equal(prover.recall(pod, tokens), undefined);
+      assert.equal((await prover.prove(pod, tokens, signal)).proven, true, 'the leeway of its end');
+      now = end + 11 * seconds;
+      assert.deepEqual(await prover.prove(pod, tokens, signal), claimed(pod, {}));
+    });
+
+    it('is looked at again after an hour, however long the token lives', async () => {
+      const token = mint(pod, { ttl: 86_400 });
+      await prove(token);
+      now += 1 * hours - 1;
+      assert.equal(recall(token)?.proven, true);
+      assert.equal(prover.recall(pod, tokensOf({ vault: token }))?.until, now + 1);
+      now += 1;
+      assert.equal(recall(token), undefined);
+      assert.equal((await prove(token)).proven, true);
+      assert.equal(recall(token)?.proven, true);
     });
 
     it('is forgotten when there are more tokens than the capacity', async () => {
@@ -299,6 +333,107 @@ describe('the proof of who asks', () => {
       await until(async () => !(await prove(mint(pod, { claims: { jti: Math.random() } }))).proven);
     });
 
+    it('away from a withdrawn one: what it proved before is forgotten', async () => {
+      const [token, other] = [mint(pod), mint(pod, { claims: { jti: 'other' } })];
+      await prove(token);
+      server.issuer = createTokenIssuer();
+      now += 5 * minutes;
+      assert.equal((await prove(other)).proven, true, 'nobody waits for the keys');
+      await until(() => recall(token) === undefined && recall(other) === undefined);
+      await assertUnproven(token);
+      await assertUnproven(other);
+      assert.equal(proof.size(), 0);
+      assert.deepEqual(failures, []);
+    });
+
+    it('away from one that another of its keys takes the place of, at the first token of that', async () => {
+      const token = mint(pod);
+      await prove(token);
+      server.issuer = createTokenIssuer();
+      now += 30 * seconds;
+      const newcomer = aPod();
+      assert.equal((await prove(mint(newcomer, {}, server.issuer), newcomer)).proven, true);
+      await assertUnproven(token);
+    });
+
+    it('away from one that is withdrawn while a token of it is looked at', async () => {
+      const gates: (() => void)[] = [];
+      let keys = cluster.jwks;
+      const gate = () => new Promise<void>((resolve) => void gates.push(resolve));
+      start({ jwks: () => gate().then(() => keys) });
+      const first = prove(mint(pod));
+      await until(() => gates.length === 1);
+      gates[0]?.();
+      assert.equal((await first).proven, true);
+      now += 5 * minutes;
+      proof.refreshKeys();
+      const token = mint(pod);
+      const looked = prove(token);
+      keys = stranger.jwks;
+      gates[1]?.();
+      assert.equal((await looked).proven, false);
+      assert.equal(recall(token), undefined);
+    });
+
+    it('every five minutes where somebody sees to that, and Mounts or not', async () => {
+      let reads = 0;
+      start({ jwks: (aborted) => getJwks(api, { signal: aborted }).finally(() => reads++) });
+      const token = mint(pod);
+      proof.refreshKeys();
+      assert.deepEqual(server.calls, [], 'nobody needs them yet');
+      await prove(token);
+      for (let minute = 1; minute <= 11; minute++) {
+        now += 1 * minutes;
+        proof.refreshKeys();
+        await until(() => reads === 1 + Math.floor(minute / 5));
+        assert.equal(server.calls.length, reads);
+      }
+      server.issuer = createTokenIssuer();
+      now += 4 * minutes;
+      proof.refreshKeys();
+      await until(() => recall(token) === undefined);
+    });
+
+    it('not away from those that come in another order, or beside an answer that is none', async () => {
+      const both = [...cluster.jwks.keys, ...stranger.jwks.keys];
+      server.issuer = { ...cluster, jwks: { keys: both } };
+      const token = mint(pod);
+      await prove(token);
+      server.issuer = { ...cluster, jwks: { keys: both.toReversed().map(reversed) } };
+      now += 5 * minutes;
+      proof.refreshKeys();
+      await until(() => server.calls.length === 2);
+      server.fault = () => ({ status: 500, reason: 'InternalError', message: 'etcd is away' });
+      now += 5 * minutes;
+      proof.refreshKeys();
+      await until(() => failures.length === 1);
+      assert.equal(recall(token)?.proven, true);
+    });
+
+    it('for two hours where they cannot be read any more, and asks every minute then', async () => {
+      const token = mint(pod, { ttl: 86_400 });
+      await prove(token);
+      server.fault = () => ({ status: 500, reason: 'InternalError', message: 'etcd is away' });
+      for (let minute = 1; minute < 120; minute++) {
+        now += 1 * minutes;
+        proof.refreshKeys();
+        await until(() => failures.length === Math.max(0, minute - 4));
+        assert.equal((await prove(token)).proven, true, `after ${minute} minutes`);
+      }
+      now += 1 * minutes;
+      await assertUnproven(token);
+      server.fault = () => undefined;
+      now += 1 * minutes;
+      assert.equal((await prove(token)).proven, true);
+    });
+
+    it('where the clock was set back as well', async () => {
+      await prove(mint(pod));
+      now -= 24 * hours;
+      server.issuer = createTokenIssuer();
+      assert.equal((await prove(mint(pod, {}, server.issuer))).proven, true);
+    });
+
     it('with keys on elliptic curves beside RSA', async () => {
       const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
       const jwk = { ...(await exportJWK(publicKey)), kid: 'ec', alg: 'ES256', use: 'sig' };
@@ -372,6 +507,10 @@ describe('the proof of who asks', () => {
     });
   });
 });
+
+function reversed(key: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(key).toReversed());
+}
 
 function kubernetesClaim(pod: Pod) {
   return {

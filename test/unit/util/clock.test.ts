@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { systemClock } from '../../../provider/util/clock.ts';
+import { every, systemClock } from '../../../provider/util/clock.ts';
+import { SteppedClock } from '../leases/stepped-clock.ts';
 
 /** Has the promise ended after all that is due now has run? */
 async function isSettled(promise: Promise<void>): Promise<boolean> {
@@ -64,5 +65,27 @@ describe('the clock of the system', () => {
     };
     await systemClock.sleep(1, controller.signal);
     assert.equal(listeners, 0);
+  });
+});
+
+describe('what is called every so often', () => {
+  it('is called after each time, until it is stopped', async () => {
+    const clock = new SteppedClock();
+    const start = clock.now();
+    const calls: number[] = [];
+    const stop = every(clock, 100, () => void calls.push(clock.now() - start));
+    await clock.pass(350);
+    assert.deepEqual(calls, [100, 200, 300]);
+    stop();
+    await clock.pass(1_000);
+    assert.equal(calls.length, 3);
+    assert.equal(clock.sleepers, 0);
+  });
+
+  it('may stop itself', async () => {
+    const clock = new SteppedClock();
+    const stop = every(clock, 100, () => stop());
+    await clock.pass(1_000);
+    assert.equal(clock.sleepers, 0);
   });
 });
