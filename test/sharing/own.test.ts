@@ -5,6 +5,7 @@ import { canaries, type Keymount } from '../e2e/keymount.ts';
 import { assertRefused } from '../e2e/messages.ts';
 import { requestOf } from '../e2e/requests.ts';
 import { texts, versions } from '../lab/grpc-client.ts';
+import { jwtRole } from '../lab/openbao-auth.ts';
 import { aPod, type Pod } from '../lab/pod.ts';
 import { requires } from '../lab/tools.ts';
 import { kubernetesClass, logins, password, reads, type SharingLab, startSharingLab } from './lab.ts';
@@ -60,6 +61,30 @@ describe('replicas of a Deployment', requires('bao', 'fakekube'), () => {
     const outcomes = await mountAll(replicasOf('jwt', 3), [password('db')], { vaultAuthMountPath: 'jwt' });
     for (const outcome of outcomes) assert.deepEqual(texts(outcome), { password: value });
     assert.deepEqual([lab.proxy.count(logins), lab.proxy.count(reads)], [3, 3]);
+  });
+
+  // What such a role grants may go by the pod: by `bound_claims`, or by policies with the entity's alias in their paths.
+  it('log in each where the jwt method copies claims into the names of the kubernetes method', async () => {
+    const uid = { '/kubernetes.io/serviceaccount/uid': 'service_account_uid' };
+    const all = {
+      ...uid,
+      '/kubernetes.io/serviceaccount/name': 'service_account_name',
+      '/kubernetes.io/namespace': 'service_account_namespace',
+      '/kubernetes.io/pod/name': 'service_account_secret_name',
+    };
+    const absent = {
+      ...all,
+      '/kubernetes.io/pod/name': 'x',
+      '/kubernetes.io/secret/name': 'service_account_secret_name',
+    };
+    for (const [name, claim_mappings] of Object.entries({ uid, all, absent })) {
+      await jwtRole(lab.bao, { name, policies: ['app'], more: { claim_mappings } });
+      lab.proxy.reset();
+      const pods = replicasOf(`mapped-${name}`, 3);
+      const outcomes = await mountAll(pods, [password('db')], { vaultAuthMountPath: 'jwt', roleName: name });
+      for (const outcome of outcomes) assert.deepEqual(texts(outcome), { password: value });
+      assert.deepEqual([lab.proxy.count(logins), lab.proxy.count(reads)], [3, 3], name);
+    }
   });
 
   it('log in each with the Secret of nodePublishSecretRef', async () => {

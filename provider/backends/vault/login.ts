@@ -1,8 +1,9 @@
 import { promises as fs } from 'node:fs';
 import { KeymountError } from '../../errors.ts';
 import type { Reply } from '../../net/request.ts';
-import { isJsonObject, type JsonObject, ownKey, toInteger } from '../../util/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, ownKey, toInteger } from '../../util/json.ts';
 import type { BackendDeps, Login } from '../backend.ts';
+import { accountOf } from './account.ts';
 import { appRoleCredentials } from './approle.ts';
 import type { VaultClient } from './client.ts';
 import type { VaultAuth, VaultConnection } from './connection.ts';
@@ -16,7 +17,7 @@ export interface Authority {
   readonly expires: number | undefined;
   /** The role that it came from, for messages. */
   readonly role: string | undefined;
-  /** Whom the `kubernetes` method says that it logged in. The `jwt` method says nothing of the kind. */
+  /** Uid of whom the `kubernetes` method says that it logged in. What any other method says is not believed. */
   readonly serviceAccountUid: string | undefined;
   /** Can the token be renewed? Undefined: it is not the pod's own, and nobody but its owner renews or ends it. */
   readonly renewable: boolean | undefined;
@@ -64,8 +65,13 @@ export async function logIn(
   );
   // 204 refuses nothing, and gives no token.
   if (reply.status < 200 || reply.status > 299) throw explainLogin(reply, question);
-  const { ttl, ...granted } = tokenOf(reply, question);
-  return { ...granted, expires: ttl === 0 ? undefined : started + ttl * 1000, role: attempt.role };
+  const { ttl, metadata, ...granted } = tokenOf(reply, question);
+  return {
+    ...granted,
+    expires: ttl === 0 ? undefined : started + ttl * 1000,
+    role: attempt.role,
+    serviceAccountUid: attempt.ofAccount ? accountOf(metadata, login.identity) : undefined,
+  };
 }
 
 interface Attempt {
@@ -74,6 +80,8 @@ interface Attempt {
   readonly audience: string | undefined;
   readonly body: JsonObject;
   readonly secrets: readonly string[];
+  /** May the mount be of the `kubernetes` method? */
+  readonly ofAccount: boolean;
 }
 
 async function prepare(
@@ -90,22 +98,22 @@ async function prepare(
         audience: undefined,
         body: auth.role === undefined ? {} : { name: auth.role },
         secrets: [],
+        ofAccount: false,
       };
     case 'approle':
       return await withAppRole(auth.mount, login, client, signal);
     case 'pod':
       if (login.publishSecrets.has('role_id')) return await withAppRole(auth.appRoleMount, login, client, signal);
-      return await withToken(auth.mount, login.role, auth.audience, login, signal);
+      return await withToken(auth, login.role, login, signal);
     default:
-      return await withToken(auth.mount, login.role ?? auth.role, auth.audience, login, signal);
+      return await withToken(auth, login.role ?? auth.role, login, signal);
   }
 }
 
 /** The `kubernetes` and `jwt` methods take the same login. */
 async function withToken(
-  mount: string,
+  { method, mount, audience: defaultAudience }: Extract<VaultAuth, { method: 'pod' | 'kubernetes' | 'jwt' }>,
   role: string | undefined,
-  defaultAudience: string,
   login: Login,
   signal: AbortSignal,
 ): Promise<Attempt> {
@@ -116,19 +124,20 @@ async function withToken(
   }
   const audience = login.audience ?? defaultAudience;
   const jwt = (await login.token(audience, signal)).reveal();
-  return { mount, role, audience, body: { jwt, role }, secrets: [jwt] };
+  return { mount, role, audience, body: { jwt, role }, secrets: [jwt], ofAccount: method !== 'jwt' };
 }
 
 async function withAppRole(mount: string, login: Login, client: VaultClient, signal: AbortSignal): Promise<Attempt> {
   const { roleId, secretId } = await appRoleCredentials(login.publishSecrets, client, signal);
   const body = secretId === undefined ? { role_id: roleId } : { role_id: roleId, secret_id: secretId };
-  return { mount, role: undefined, audience: undefined, body, secrets: [roleId, secretId ?? ''] };
+  const secrets = [roleId, secretId ?? ''];
+  return { mount, role: undefined, audience: undefined, body, secrets, ofAccount: false };
 }
 
 function tokenOf(
   { body }: Reply,
   question: LoginQuestion,
-): Pick<Authority, 'token' | 'serviceAccountUid' | 'renewable' | 'uses'> & { ttl: number } {
+): Pick<Authority, 'token' | 'renewable' | 'uses'> & { ttl: number; metadata: JsonValue | undefined } {
   const auth = ownKey(jsonObjectOf(body) ?? {}, 'auth');
   if (!isJsonObject(auth)) {
     throw loginFailed(question, 'the answer has no auth part', 'the address may be that of something else than Vault');
@@ -140,12 +149,10 @@ function tokenOf(
   // It becomes a header, so nothing but visible ASCII may be in it.
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
     throw loginFailed(question, 'the answer has no usable client_token');
-  const metadata = ownKey(auth, 'metadata');
-  const uid = isJsonObject(metadata) ? ownKey(metadata, 'service_account_uid') : undefined;
   return {
     token,
     ttl: Math.max(0, toInteger(ownKey(auth, 'lease_duration')) ?? 0),
-    serviceAccountUid: typeof uid === 'string' && uid !== '' ? uid : undefined,
+    metadata: ownKey(auth, 'metadata'),
     renewable: ownKey(auth, 'renewable') === true,
     uses: new Uses(toInteger(ownKey(auth, 'num_uses'))),
   };

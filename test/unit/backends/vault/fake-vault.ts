@@ -79,6 +79,17 @@ export function fakeLogin(more: Partial<Login> = {}): Login {
   };
 }
 
+/** What the `kubernetes` method writes into a login's reply for the pod of `fakeLogin` (OpenBao 2.7). */
+export function kubernetesMetadata(uid: string) {
+  return {
+    role: 'web',
+    service_account_name: 'web',
+    service_account_namespace: 'shop',
+    service_account_secret_name: '',
+    service_account_uid: uid,
+  };
+}
+
 /** Dependencies whose waits take no time. */
 export const quickDeps: BackendDeps = {
   ...contractDeps,

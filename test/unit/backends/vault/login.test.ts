@@ -16,6 +16,7 @@ import {
   fakeJwt,
   fakeLogin,
   fakeToken,
+  kubernetesMetadata,
   quickDeps,
   startFakeVault,
 } from './fake-vault.ts';
@@ -187,6 +188,46 @@ describe('a login to Vault', () => {
       await refused({}, { method: 'jwt' }, fakeLogin({ role: undefined })),
       /no role to log in with.*\[class-invalid\]$/,
     );
+  });
+
+  describe('says whose ServiceAccount it is', () => {
+    const granted = (metadata: unknown) => ({ body: { auth: { client_token: fakeToken, metadata } } });
+    const accountOf = async (
+      metadata: unknown,
+      auth: Record<string, unknown> = { method: 'kubernetes' },
+      login?: Login,
+    ) => (await logIn(auth, login, granted(metadata))).serviceAccountUid;
+    const whole = kubernetesMetadata('uid-sa');
+
+    it('where the kubernetes method does', async () => {
+      assert.equal(await accountOf(whole), 'uid-sa');
+      assert.equal(await accountOf({ ...whole, more: 'x' }, { method: 'kubernetes', mount: 'team/k8s' }), 'uid-sa');
+    });
+
+    it('never where a field is missing, empty, odd, or says another', async () => {
+      for (const name of Object.keys(whole).filter((each) => each !== 'role')) {
+        const { [name as keyof typeof whole]: _, ...rest } = whole;
+        assert.equal(await accountOf(rest), undefined, name);
+        for (const value of [null, 0, true, {}, ['web'], 'other']) {
+          if (name === 'service_account_uid' && value === 'other') continue;
+          assert.equal(await accountOf({ ...whole, [name]: value }), undefined, `${name}: ${JSON.stringify(value)}`);
+        }
+      }
+      assert.equal(await accountOf({ ...whole, service_account_uid: '' }), undefined);
+      for (const odd of [null, undefined, 'text', 5, [], [whole], {}]) assert.equal(await accountOf(odd), undefined);
+      assert.equal(await accountOf(JSON.parse('{"__proto__":{"service_account_uid":"uid-sa"}}')), undefined);
+    });
+
+    it('never for the metadata that roles of the jwt method can make of the claims of a pod’s token', async () => {
+      assert.equal(await accountOf({ role: 'web', service_account_uid: 'uid-sa' }), undefined);
+      assert.equal(await accountOf({ ...whole, service_account_secret_name: 'web-1' }), undefined);
+    });
+
+    it('never where another method was asked, whatever is said', async () => {
+      assert.equal(await accountOf(whole, { method: 'jwt' }), undefined);
+      const publishSecrets = new Map([['role_id', new SecretString('r')]]);
+      assert.equal(await accountOf(whole, { method: 'approle' }, fakeLogin({ publishSecrets })), undefined);
+    });
   });
 
   it('tells how long the token is good', async () => {

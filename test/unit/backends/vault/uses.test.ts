@@ -8,7 +8,15 @@ import { formatError } from '../../../../provider/errors.ts';
 import { type JsonObject, parseJson } from '../../../../provider/util/json.ts';
 import { errorOf, sourceOf } from '../../../backends/contract.ts';
 import { gate } from '../../sessions/fake-store.ts';
-import { type Answer, type FakeVault, fakeLogin, fakeToken, quickDeps, startFakeVault } from './fake-vault.ts';
+import {
+  type Answer,
+  type FakeVault,
+  fakeLogin,
+  fakeToken,
+  kubernetesMetadata,
+  quickDeps,
+  startFakeVault,
+} from './fake-vault.ts';
 
 const never = new AbortController().signal;
 
@@ -86,7 +94,7 @@ describe('a session whose token has few uses', () => {
         lease_duration: 3600,
         renewable: true,
         num_uses: uses,
-        metadata: { service_account_uid: 'uid-sa' },
+        metadata: kubernetesMetadata('uid-sa'),
       },
     },
   });
