@@ -65,6 +65,8 @@ export interface Backend<Connection = unknown, Ref = unknown> {
   ) => Promise<Session<Ref>>;
   /** A session that another process left behind (`Tenure.toState`), without asking anybody. Throws for a state that is none. */
   readonly resume?: (connection: Connection, state: JsonObject, deps: BackendDeps) => Promise<Session<Ref>>;
+  /** A pod is gone, by proof: nothing that is kept for its next login is of use any more. `deps` as at its logins. */
+  readonly forgetPod?: (podUid: string, deps: BackendDeps) => void;
 }
 
 /** One read, as `allow` rules judge it: what goes over the wire, not how the class spells it. */
@@ -106,6 +108,8 @@ export interface Login {
   readonly annotations: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
   /** Labels of the node that this runs on, remembered. Throws `cluster-unavailable`. */
   readonly nodeLabels: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
+  /** To be called when something is kept for the pod's next login, so that `Backend.forgetPod` is called when the pod ends. */
+  readonly untilPodEnds?: () => void;
 }
 
 /** A pod's ServiceAccount token on its way to a server. */
@@ -124,6 +128,8 @@ export interface Identity {
   readonly pod: string;
   readonly podUid: string;
   readonly proven: boolean;
+  /** A valid token of somebody else came with it: then nothing at all may be given from a memory. */
+  readonly mismatch?: true;
 }
 
 export interface BackendDeps {

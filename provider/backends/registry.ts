@@ -1,4 +1,4 @@
-import type { Backend, LineState } from './backend.ts';
+import type { Backend, BackendDeps, LineState } from './backend.ts';
 
 /** The backends by kind, each loaded when a connection first needs it: what is not used costs neither memory nor start-up. */
 const loaders: Record<string, () => Promise<Backend>> = {
@@ -29,4 +29,9 @@ const loaded = new Set<Backend>();
 /** The servers that all backends in use talk to. */
 export function lineStates(): LineState[] {
   return [...loaded].flatMap((backend) => backend.lines?.() ?? []);
+}
+
+/** A pod is gone: no backend in use keeps anything for its next login. */
+export function forgetPod(podUid: string, deps: BackendDeps): void {
+  for (const backend of loaded) backend.forgetPod?.(podUid, deps);
 }

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { BackendDeps } from '../backends/backend.ts';
+import { forgetPod } from '../backends/registry.ts';
 import { createKubeApi, type KubeApi } from '../kube/api.ts';
 import { findKubeConfig } from '../kube/config.ts';
 import { createPodEvents, type PodEvents } from '../kube/events.ts';
@@ -62,7 +63,7 @@ export interface AssemblyUse {
 /** Throws `settings-invalid`. */
 export async function assemble(settings: Settings, surroundings: Surroundings, use: AssemblyUse): Promise<Assembly> {
   const clock = systemClock;
-  const { log, onRequest = () => {}, onLease, onPodEnded } = use;
+  const { log, onRequest = () => {}, onLease } = use;
   const connections = await Connections.open(settings);
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
   const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
@@ -78,9 +79,14 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     maxAge: sessionMaxAge,
     mountTimeout: limits.mountTimeout,
     onEnd: (held) => secrets.purgeAll(held),
+    onKept: (podUid) => keeping?.watchPod(podUid),
   });
   const unkept = createUnkept();
-  const keeping =
+  const onPodEnded = (podUid: string) => {
+    forgetPod(podUid, backendDeps);
+    use.onPodEnded?.(podUid);
+  };
+  const keeping: Keeping | undefined =
     onLease === undefined
       ? undefined
       : await createKeeping({ settings, api, connections, sessions, secrets, backendDeps, log, onLease, onPodEnded });

@@ -21,6 +21,8 @@ export interface Keeping {
   readonly leases: Leases;
   readonly intervals: Intervals;
   readonly podEnds: PodEnds;
+  /** Something is kept for a pod beside what is issued: its end is to be found out. */
+  readonly watchPod: (podUid: string) => void;
   /** Takes up what another process left, and begins to watch for the ends of its pods. */
   readonly resume: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -35,7 +37,7 @@ export interface KeepingDeps {
   readonly backendDeps: BackendDeps;
   readonly log: Log;
   readonly onLease: (event: LeaseEvent) => void;
-  /** A pod with something in keeping is gone. */
+  /** A pod with something in keeping, or of `watchPod`, is gone. */
   readonly onPodEnded?: ((podUid: string) => void) | undefined;
 }
 
@@ -65,17 +67,19 @@ export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
       logLease(event, log);
       onLease(event);
     },
-    onTenant: (podUid) => {
-      podEnds.mounted(podUid);
-      // What is resumed must be known before the first list, which then proves which of its pods are gone.
-      if (!resuming) podEnds.start();
-    },
+    onTenant: watchPod,
   });
   let resuming = false;
+  function watchPod(podUid: string): void {
+    podEnds.mounted(podUid);
+    // What is resumed must be known before the first list, which then proves which of its pods are gone.
+    if (!resuming) podEnds.start();
+  }
   return {
     leases,
     intervals,
     podEnds,
+    watchPod,
     async resume() {
       resuming = true;
       await resume(state, leases, deps);

@@ -11,8 +11,8 @@ export interface ClaimedPod {
   readonly serviceAccount: string;
 }
 
-/** An identity, and whether a valid token of somebody else came with it: then nothing at all may be given from a cache. */
-export type Proof = Identity & { readonly mismatch?: true };
+/** An identity, as far as it is proven. */
+export type Proof = Identity;
 
 /** A proof from memory. */
 export interface Remembered {

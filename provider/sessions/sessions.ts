@@ -45,6 +45,8 @@ export interface SessionsOptions {
   /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
   readonly maxAge: number;
   readonly onEnd: (held: Held) => void;
+  /** A backend keeps something for a pod until that ends. */
+  readonly onKept?: (podUid: string) => void;
   /** Milliseconds that a Mount may take, 110 s unless told. */
   readonly mountTimeout?: number;
   /** Sessions kept, 1,000 unless told: a node has a few hundred pods, and those of pods that are gone go first. */
@@ -215,8 +217,8 @@ export class Sessions {
 
   #loginOf({ connection, source, caller }: Wish): Login {
     const { role, audience } = source.access;
-    const { podTokens, podFacts } = this.#options;
-    const { namespace, serviceAccount } = caller.identity;
+    const { podTokens, podFacts, onKept } = this.#options;
+    const { namespace, serviceAccount, podUid } = caller.identity;
     return {
       identity: caller.identity,
       role,
@@ -224,6 +226,7 @@ export class Sessions {
       publishSecrets: caller.publishSecrets,
       annotations: (signal) => podFacts.annotations(namespace, serviceAccount, signal),
       nodeLabels: podFacts.nodeLabels,
+      untilPodEnds: () => onKept?.(podUid),
       token: async (wanted, signal, orFor = []) => {
         const sent = [wanted, ...orFor].map((name) => caller.tokens.get(name)).find((token) => token !== undefined);
         if (sent !== undefined) return await this.#show({ token: sent, wanted, isApiServers: false }, connection);

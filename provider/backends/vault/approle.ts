@@ -1,29 +1,31 @@
-import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { KeymountError } from '../../errors.ts';
 import { isJsonObject, ownKey } from '../../util/json.ts';
 import { SecretString } from '../../util/secret-string.ts';
-import type { Login } from '../backend.ts';
+import type { BackendDeps, Login } from '../backend.ts';
 import type { VaultClient } from './client.ts';
+import type { VaultConnection } from './connection.ts';
 import { reasonOf } from './reason.ts';
 import { jsonObjectOf } from './reply.ts';
+import { secretIdsOf } from './secret-ids.ts';
 
-/**
- * What was wrapped, by the hash of its wrapping token. A wrapping token opens once, but a pod must be able to log in again when
- * its session ends.
- */
-const unwrapped = new LRUCache<string, SecretString>({ max: 1000, ttl: 24 * 60 * 60 * 1000 });
+/** Where AppRole is asked. */
+export interface AppRolePlace {
+  readonly connection: VaultConnection;
+  readonly mount: string;
+  readonly client: VaultClient;
+  readonly deps: BackendDeps;
+}
 
 /**
  * The Secret of `nodePublishSecretRef`: `role_id`, and `secret_id` (or none, for roles that bind no secret id). The secret id may
  * come wrapped, as `wrapped_secret_id` or by being a wrapping token itself.
  */
 export async function appRoleCredentials(
-  secrets: Login['publishSecrets'],
-  client: VaultClient,
+  login: Login,
+  place: AppRolePlace,
   signal: AbortSignal,
 ): Promise<{ roleId: string; secretId: string | undefined }> {
-  const read = (name: string) => secrets.get(name)?.reveal().trim() || undefined;
+  const read = (name: string) => login.publishSecrets.get(name)?.reveal().trim() || undefined;
   const roleId = read('role_id');
   if (roleId === undefined) {
     throw new KeymountError('token-missing', 'the pod brought no AppRole credentials', {
@@ -31,28 +33,28 @@ export async function appRoleCredentials(
     });
   }
   const plain = read('secret_id');
-  const wrapped = read('wrapped_secret_id') ?? (isWrappingToken(plain) ? plain : undefined);
-  return { roleId, secretId: wrapped === undefined ? plain : await unwrap(wrapped, client, signal) };
+  const token = read('wrapped_secret_id') ?? (isWrappingToken(plain) ? plain : undefined);
+  if (token === undefined) return { roleId, secretId: plain };
+  const { connection, mount, client, deps } = place;
+  const open = (together: AbortSignal) => unwrap(token, client, together);
+  const secretId = await secretIdsOf(deps).get({ connection, mount, login, token }, open, signal);
+  return { roleId, secretId: secretId.reveal() };
 }
 
 function isWrappingToken(text: string | undefined): boolean {
   return text !== undefined && /^(?:hvs|s)\.[\w-]{20,}$/.test(text);
 }
 
-async function unwrap(wrappingToken: string, client: VaultClient, signal: AbortSignal): Promise<string> {
-  const key = createHash('sha256').update(wrappingToken).digest('base64');
-  const known = unwrapped.get(key);
-  if (known !== undefined) return known.reveal();
-  const reply = await client.send({ method: 'POST', target: 'sys/wrapping/unwrap', token: wrappingToken }, signal);
+async function unwrap(token: string, client: VaultClient, signal: AbortSignal): Promise<SecretString> {
+  const reply = await client.send({ method: 'POST', target: 'sys/wrapping/unwrap', token }, signal);
   if (reply.status !== 200) {
     throw new KeymountError('login-denied', 'the wrapped secret id could not be unwrapped', {
-      reason: reasonOf(reply, [wrappingToken]),
+      reason: reasonOf(reply, [token]),
       hint: 'a wrapping token opens once and only for a short time: put a new one into the Secret',
     });
   }
   const data = ownKey(jsonObjectOf(reply.body) ?? {}, 'data');
   const secretId = isJsonObject(data) ? ownKey(data, 'secret_id') : undefined;
   if (typeof secretId !== 'string') throw new KeymountError('login-failed', 'what was wrapped is no secret id');
-  unwrapped.set(key, new SecretString(secretId));
-  return secretId;
+  return new SecretString(secretId);
 }

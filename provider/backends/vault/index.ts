@@ -10,6 +10,7 @@ import { logIn } from './login.ts';
 import { Mounts } from './mounts.ts';
 import type { VaultLine } from './reader.ts';
 import { parseVaultRef, type VaultRef } from './ref.ts';
+import { secretIdsOf } from './secret-ids.ts';
 import { createVaultSession } from './session.ts';
 import { authorityFrom } from './tenure.ts';
 import { createTransport } from './transport.ts';
@@ -57,6 +58,7 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
     async resume(connection, state, deps) {
       return createVaultSession(connection, await lineOf(connection, deps), authorityFrom(state), deps);
     },
+    forgetPod: (podUid, deps) => secretIdsOf(deps).forgetPod(podUid),
   };
 }
 

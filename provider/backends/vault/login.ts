@@ -4,7 +4,7 @@ import type { Reply } from '../../net/request.ts';
 import { isJsonObject, type JsonObject, type JsonValue, ownKey, toInteger } from '../../util/json.ts';
 import type { BackendDeps, Login } from '../backend.ts';
 import { accountOf } from './account.ts';
-import { appRoleCredentials } from './approle.ts';
+import { type AppRolePlace, appRoleCredentials } from './approle.ts';
 import type { VaultClient } from './client.ts';
 import type { VaultAuth, VaultConnection } from './connection.ts';
 import { explainLogin, type LoginQuestion, loginFailed } from './explain-login.ts';
@@ -32,11 +32,11 @@ export async function logIn(
   connection: VaultConnection,
   login: Login,
   client: VaultClient,
-  { clock }: BackendDeps,
+  deps: BackendDeps,
   signal: AbortSignal,
 ): Promise<Authority> {
   const { auth } = connection;
-  const started = clock.now();
+  const started = deps.clock.now();
   if (auth.method === 'token-file') {
     const token = await readTokenFile(auth.path);
     return {
@@ -48,7 +48,12 @@ export async function logIn(
       uses: new Uses(),
     };
   }
-  const attempt = await prepare(auth, login, client, signal);
+  const attempt = await prepare(
+    auth,
+    login,
+    (mount) => withAppRole({ connection, mount, client, deps }, login, signal),
+    signal,
+  );
   const question: LoginQuestion = {
     server: connection.address.text,
     namespace: connection.namespace,
@@ -87,7 +92,7 @@ interface Attempt {
 async function prepare(
   auth: Exclude<VaultAuth, { method: 'token-file' }>,
   login: Login,
-  client: VaultClient,
+  byAppRole: (mount: string) => Promise<Attempt>,
   signal: AbortSignal,
 ): Promise<Attempt> {
   switch (auth.method) {
@@ -101,9 +106,9 @@ async function prepare(
         ofAccount: false,
       };
     case 'approle':
-      return await withAppRole(auth.mount, login, client, signal);
+      return await byAppRole(auth.mount);
     case 'pod':
-      if (login.publishSecrets.has('role_id')) return await withAppRole(auth.appRoleMount, login, client, signal);
+      if (login.publishSecrets.has('role_id')) return await byAppRole(auth.appRoleMount);
       return await withToken(auth, login.role, login, signal);
     default:
       return await withToken(auth, login.role ?? auth.role, login, signal);
@@ -127,11 +132,11 @@ async function withToken(
   return { mount, role, audience, body: { jwt, role }, secrets: [jwt], ofAccount: method !== 'jwt' };
 }
 
-async function withAppRole(mount: string, login: Login, client: VaultClient, signal: AbortSignal): Promise<Attempt> {
-  const { roleId, secretId } = await appRoleCredentials(login.publishSecrets, client, signal);
+async function withAppRole(place: AppRolePlace, login: Login, signal: AbortSignal): Promise<Attempt> {
+  const { roleId, secretId } = await appRoleCredentials(login, place, signal);
   const body = secretId === undefined ? { role_id: roleId } : { role_id: roleId, secret_id: secretId };
   const secrets = [roleId, secretId ?? ''];
-  return { mount, role: undefined, audience: undefined, body, secrets, ofAccount: false };
+  return { mount: place.mount, role: undefined, audience: undefined, body, secrets, ofAccount: false };
 }
 
 function tokenOf(

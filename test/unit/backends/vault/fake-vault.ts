@@ -25,7 +25,7 @@ export interface Answer {
 export interface FakeVault {
   readonly address: string;
   readonly asked: Asked[];
-  answer: (asked: Asked) => Answer | undefined;
+  answer: (asked: Asked) => Answer | undefined | Promise<Answer | undefined>;
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export async function startFakeVault(answer: FakeVault['answer'] = () => undefin
     const { method = '', url = '', headers } = request;
     const one = { method, url, headers, body: Buffer.concat(chunks).toString() };
     asked.push(one);
-    const { status = 200, headers: more = {}, body } = fake.answer(one) ?? standard(one);
+    const { status = 200, headers: more = {}, body } = (await fake.answer(one)) ?? standard(one);
     const isRaw = typeof body === 'string' || Buffer.isBuffer(body);
     response.writeHead(status, { 'content-type': 'application/json', ...more });
     response.end(isRaw ? body : body === undefined ? undefined : JSON.stringify(body));
