@@ -84,6 +84,30 @@ describe('logins to Azure', () => {
     assert.equal(lab.entra.asked.length, 1);
   });
 
+  it('gives nobody a token that came from another place, for another audience or to another namespace', async () => {
+    const { settings } = lab;
+    const login = podLogin({}, aPod({ serviceAccountUid: 'of another place' }));
+    const count = () => lab.entra.asked.length;
+    await lab.connect(login);
+    await lab.connect(login);
+    assert.equal(count(), 1);
+    await lab.connect(login, { tls: { ca: lab.caFile, skipVerify: true } });
+    assert.equal(count(), 2);
+    await lab.connect(login, { timeout: '7s', maxConcurrent: 3 });
+    assert.equal(count(), 2);
+    const other = await refused({ ...login, audience: 'api://other' });
+    assert.match(other, /login-denied/);
+    const publishSecrets = new Map(
+      Object.entries({ clientid: client, clientsecret: app.secret }).map(([k, v]) => [k, new SecretString(v)]),
+    );
+    const byApp = { ...settings, auth: { method: 'service-principal' } };
+    const asked = count();
+    for (const namespace of ['shop', 'shop', 'pay']) {
+      await lab.connect(podLogin({ publishSecrets }, aPod({ namespace })), byApp);
+    }
+    assert.equal(count() - asked, 2);
+  });
+
   it('tells in the words of Entra ID why it refused, the same each time and without the token', async () => {
     const pod = aPod({ serviceAccount: 'other' });
     let token = '';

@@ -51,8 +51,9 @@ export async function prepareLogin(
     : await workloadIdentity({ ...connection, auth }, login, parts.proxies, signal);
   const { serviceAccountUid, proof, method, ...rest } = account;
   const who = { clientId: shownClient(account), tenant: account.tenant, method };
-  const keyOf = (resource: string) =>
-    JSON.stringify([authority.text, rest.via?.address.text, rest.tenant, rest.clientId, proof, resource]);
+  // A connection that trusts less must not bring the token of one that trusts more.
+  const place = [authority.text, connection.tls, connection.proxy ?? null, rest.via ?? null];
+  const keyOf = (resource: string) => JSON.stringify([place, rest.tenant, rest.clientId, namespace, proof, resource]);
   return {
     cloud,
     who,
@@ -93,7 +94,8 @@ async function workloadIdentity(
   const { auth } = connection;
   const clientId = await clientOf(auth, login, signal);
   const tenant = await tenantOf(connection, login, signal);
-  const assertion = (await login.token(login.audience ?? audienceOf(auth) ?? '', signal)).reveal();
+  const audience = login.audience ?? audienceOf(auth) ?? '';
+  const assertion = (await login.token(audience, signal)).reveal();
   const { namespace, serviceAccount, serviceAccountUid, proven } = login.identity;
   const through = auth.method === 'identity-binding' ? await proxies.locate(auth.proxy, signal) : undefined;
   return {
@@ -102,7 +104,7 @@ async function workloadIdentity(
     tenant,
     credential: { assertion },
     // Whoever shows the very same token is as good as the pod; otherwise only proof tells that it is the same ServiceAccount.
-    proof: proven ? JSON.stringify([namespace, serviceAccount, serviceAccountUid]) : hashOf(assertion),
+    proof: proven ? JSON.stringify([namespace, serviceAccount, serviceAccountUid, audience]) : hashOf(assertion),
     serviceAccountUid: proven ? serviceAccountUid : undefined,
     ...(through === undefined ? {} : { via: { ...through, near: true } }),
   };
