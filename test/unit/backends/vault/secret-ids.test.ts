@@ -142,7 +142,7 @@ describe('a secret id that came wrapped', () => {
     const tls = { ca: undefined, caDir: undefined, serverName: undefined, cert: undefined, key: undefined };
     const admin = adminOf(
       {
-        ...{ address: vault.address, namespace: undefined, authMount: 'kubernetes', audience: 'vault' },
+        ...{ address: vault.address, namespace: undefined, authMount: 'kubernetes', audience: 'vault', audiences: [] },
         ...{ tls: { ...tls, skipVerify: false }, allowedAddresses: undefined },
         ...{ timeout: 1000, retries: 0, maxConcurrent: 4, proxy: undefined },
       },
