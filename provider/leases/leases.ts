@@ -207,7 +207,8 @@ export class Leases implements Keeper {
     const id = this.#expected.idOf(held) ?? this.#options.newId();
     const { podUid, namespace } = caller.identity;
     const isStrangers = connection.backend.isChosenByClass?.(connection.settings) === true;
-    return { id, sessionKey, loginKey, podUid, namespace, isStrangers, held };
+    const server = connection.backend.titleOf?.(connection.settings);
+    return { id, sessionKey, loginKey, podUid, namespace, server, isStrangers, held };
   }
 
   #tenant(held: Held, wish: Wish, tenure: Tenure): Tenant {

@@ -25,6 +25,8 @@ export interface StoredTenant {
   readonly id: string;
   readonly sessionKey: string;
   readonly loginKey: string;
+  /** Undefined: the backend has no addresses, or the record is one of 0.1. */
+  readonly server: string | undefined;
   readonly replaced: boolean;
   readonly identity: Identity;
   readonly access: Access;
@@ -47,7 +49,7 @@ export interface StoredTenant {
 /** What of a tenant is stored. */
 export type Storable = Pick<
   Tenant,
-  'id' | 'sessionKey' | 'loginKey' | 'replaced' | 'tenure' | 'token' | 'leased' | 'debts'
+  'id' | 'sessionKey' | 'loginKey' | 'server' | 'replaced' | 'tenure' | 'token' | 'leased' | 'debts'
 >;
 
 /** The steady clock is of one process; on disk all times are of the machine's. */
@@ -64,6 +66,7 @@ export function toRecord(
     id: tenant.id,
     sessionKey: tenant.sessionKey,
     loginKey: tenant.loginKey,
+    ...(tenant.server === undefined ? {} : { server: tenant.server }),
     replaced: tenant.replaced,
     identity: plain(caller.identity),
     access: plain(source.access),
@@ -155,6 +158,7 @@ export function fromRecord(record: JsonValue, { steady, wall }: Times): StoredTe
     sessionKey,
     loginKey,
     accessKey,
+    server: text('server'),
     replaced: ownKey(record, 'replaced') === true,
     // Sealed and authenticated, so it is what this program wrote.
     identity: identity as unknown as Identity,

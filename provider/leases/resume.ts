@@ -55,6 +55,13 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
   const source = sourceOf(stored);
   const { backend, settings } = await connections.resolve(stored.access.connection);
   if (backend.resume === undefined) throw new KeymountError('internal', 'its backend keeps no leases');
+  const server = backend.titleOf?.(settings);
+  // Its token is for the server that gave it and for no other.
+  if (stored.server !== undefined && stored.server !== server)
+    throw new KeymountError(
+      'lease-lost',
+      `its server was ${stored.server}, and its connection has another address now`,
+    );
   const session = await backend.resume(settings, stored.session, backendDeps);
   if (session.tenure === undefined) throw new KeymountError('internal', 'its session cannot be kept');
   const held: Held = {
@@ -73,7 +80,7 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
   const { id, sessionKey, loginKey, identity, token } = stored;
   const { podUid, namespace } = identity;
   const isStrangers = backend.isChosenByClass?.(settings) === true;
-  const place = { id, sessionKey, loginKey, podUid, namespace, isStrangers, held };
+  const place = { id, sessionKey, loginKey, podUid, namespace, server, isStrangers, held };
   const tenant = new Tenant(place, session.tenure, token, leased, leases.tenantDeps, stored.debts);
   if (stored.replaced) tenant.retire();
   const caller = { identity, tokens: new Map(), volume: '', publishSecrets: new Map() };

@@ -25,7 +25,10 @@ export interface Leased {
 }
 
 /** Whose token it is, where it is stored, and the session that has it. */
-export type Place = Pick<Tenant, 'id' | 'sessionKey' | 'loginKey' | 'podUid' | 'namespace' | 'isStrangers' | 'held'>;
+export type Place = Pick<
+  Tenant,
+  'id' | 'sessionKey' | 'loginKey' | 'podUid' | 'namespace' | 'server' | 'isStrangers' | 'held'
+>;
 
 export interface TenantDeps {
   readonly clock: Clock;
@@ -51,6 +54,8 @@ export class Tenant {
   readonly loginKey: string;
   readonly podUid: string;
   readonly namespace: string;
+  /** The address of the server that gave the token; undefined: the backend has no addresses. */
+  readonly server: string | undefined;
   /** Nobody but a class chose the server, so it is not asked for ever to end the token. */
   readonly isStrangers: boolean;
   readonly held: Held;
@@ -86,6 +91,7 @@ export class Tenant {
     this.loginKey = place.loginKey;
     this.podUid = place.podUid;
     this.namespace = place.namespace;
+    this.server = place.server;
     this.isStrangers = place.isStrangers;
     this.held = place.held;
     this.token = token;

@@ -152,7 +152,7 @@ function tokenOf(
   }
   const token = ownKey(auth, 'client_token');
   // It becomes a header, so nothing but visible ASCII may be in it.
-  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+  if (typeof token !== 'string' || !/^[\x21-\x7e]{1,8192}$/.test(token))
     throw loginFailed(question, 'the answer has no usable client_token');
   return {
     token,

@@ -1,7 +1,7 @@
 import { KeymountError } from '../../errors.ts';
 import type { Reply } from '../../net/request.ts';
 import type { Clock } from '../../util/clock.ts';
-import { ownKey } from '../../util/json.ts';
+import { type JsonValue, ownKey } from '../../util/json.ts';
 import type { Secret } from '../backend.ts';
 import type { VaultCall, VaultClient } from './client.ts';
 import type { VaultConnection } from './connection.ts';
@@ -118,7 +118,7 @@ function issuedBy(uses: Uses, { revokeAt }: Read, secret: Secret): Secret {
   const { lease, keys, notAfter } = secret;
   const serial = ownKey(keys ?? {}, 'serial_number');
   // A certificate with a lease ends with the token.
-  if (revokeAt !== undefined && lease === undefined && notAfter !== undefined && typeof serial === 'string') {
+  if (revokeAt !== undefined && lease === undefined && notAfter !== undefined && isSerial(serial)) {
     uses.keepBack();
     return { ...secret, takeBack: { at: revokeAt, serial } };
   }
@@ -126,4 +126,9 @@ function issuedBy(uses: Uses, { revokeAt }: Read, secret: Secret): Secret {
   uses.leased();
   // A renewal would cost a use.
   return { ...secret, lease: { ...lease, renewable: false } };
+}
+
+/** https://datatracker.ietf.org/doc/html/rfc5280#section-4.1.2.2: at most 20 bytes, which Vault writes as `00:ff:…`. */
+function isSerial(value: JsonValue | undefined): value is string {
+  return typeof value === 'string' && value.length <= 100;
 }

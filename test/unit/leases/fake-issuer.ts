@@ -32,11 +32,18 @@ export class FakeIssuer {
   readonly terms = new Map<string, Terms>();
   readonly tokens = new Map<string, Issued>();
   readonly leases = new Map<string, Issued>();
+  /** Characters that answers have beside the password, by address. */
+  readonly padding = new Map<string, number>();
+  address = 'https://vault:8200';
+  /** A class alone chose the server. */
+  chosenByClass = false;
   /** What was asked, as `SECONDS call what`, by the clock. */
   readonly calls: string[] = [];
   readonly logins: Login[] = [];
   /** Thrown instead of an answer; may hang as well. */
   fault: (call: string, what: string) => KeymountError | Promise<never> | undefined = () => undefined;
+  /** Waited for before an answer. */
+  held: (call: string) => Promise<void> | undefined = () => undefined;
   readonly #clock: SteppedClock;
   readonly #wall: () => number;
   #count = 0;
@@ -52,6 +59,8 @@ export class FakeIssuer {
     scopeOf: () => 'pod',
     identityOf: () => 'pod',
     parseRef: (source) => source.address,
+    isChosenByClass: () => this.chosenByClass,
+    titleOf: () => this.address,
     connect: async (_connection, login) => {
       this.logins.push(login);
       await this.#called('login', login.identity.pod);
@@ -163,22 +172,25 @@ export class FakeIssuer {
     await this.#called('read', address);
     if (!this.#use(token)) throw new KeymountError('secret-denied', `${address} was refused`);
     const number = ++this.#count;
-    const keys = { password: `${address} ${number}` };
-    if (address.startsWith('kv/')) return { version: '1', size: 10, keys };
+    const padding = this.padding.get(address) ?? 0;
+    const size = 10 + padding;
+    const keys = { password: `${address} ${number}`, ...(padding === 0 ? {} : { padding: 'x'.repeat(padding) }) };
+    if (address.startsWith('kv/')) return { version: '1', size, keys };
     const terms = this.terms.get(address) ?? { ttl: 3_600, max: 72_000 };
     if (address.startsWith('cert/')) {
       const debt = address.startsWith('cert/revoked') ? { takeBack: { serial: String(number) } } : {};
-      return { version: '', size: 10, keys, notAfter: this.#wall() + terms.ttl * 1000, ...debt };
+      return { version: '', size, keys, notAfter: this.#wall() + terms.ttl * 1000, ...debt };
     }
     const { id, ttl, renewable = true } = this.#issue(this.leases, `${address}#${number}`, terms, token);
     const lease: Lease = { id, duration: ttl, renewable };
     const notAfter = address.startsWith('leased-cert/') ? { notAfter: this.#wall() + ttl * 1000 } : {};
-    return { version: '', size: 10, keys, lease, ...notAfter };
+    return { version: '', size, keys, lease, ...notAfter };
   }
 
   async #called(call: string, what: string): Promise<void> {
     const fault = this.fault(call, what);
     this.calls.push(`${(this.#clock.time - 1_000_000) / 1000} ${call} ${what}`);
+    await this.held(call);
     if (fault !== undefined) throw await fault;
   }
 }

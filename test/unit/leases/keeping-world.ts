@@ -2,6 +2,7 @@ import type { BackendDeps } from '../../../provider/backends/backend.ts';
 import { createIntervals } from '../../../provider/leases/intervals.ts';
 import type { LeaseEvent } from '../../../provider/leases/lease-event.ts';
 import { Leases } from '../../../provider/leases/leases.ts';
+import type { LeaseLimits } from '../../../provider/leases/limits.ts';
 import type { TenantRecord } from '../../../provider/leases/record.ts';
 import { resumeTenants } from '../../../provider/leases/resume.ts';
 import type { Source } from '../../../provider/plan/plan.ts';
@@ -49,12 +50,13 @@ export class World {
   readonly unusable: string[] = [];
   saveFails = false;
 
-  constructor(outside = new Outside()) {
+  constructor(outside = new Outside(), limits?: LeaseLimits, mostSessions?: number) {
     this.outside = outside;
     const { clock, wall, issuer } = outside;
     const wallClock = { now: wall, sleep: clock.sleep };
     this.intervals = createIntervals(clock.now);
-    this.sessions = sessionsOf(wallClock, { onEnd: (held) => this.secrets.purgeAll(held) });
+    const max = mostSessions === undefined ? {} : { max: mostSessions };
+    this.sessions = sessionsOf(wallClock, { onEnd: (held) => this.secrets.purgeAll(held), ...max });
     const state = {
       save: async (id: string, record: TenantRecord) => {
         if (this.saveFails) throw new Error('no space');
@@ -82,6 +84,7 @@ export class World {
       state,
       report: (event) => void this.events.push(event),
       onTenant: (podUid) => void this.known.add(podUid),
+      ...(limits === undefined ? {} : { limits }),
     });
     const connections = { resolve: async () => issuer.connection } as unknown as Connections;
     const { sessions, secrets, leases: keeper } = this;

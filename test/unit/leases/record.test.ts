@@ -20,7 +20,7 @@ const tenure: Tenure = {
   toState: () => ({ token: 'the token' }),
 };
 
-const whose = { namespace: 'shop', isStrangers: false };
+const whose = { namespace: 'shop', server: 'https://vault:8200', isStrangers: false };
 
 function aTenant(leased: [string, Leased][], token = bornAt(clock.time, 3_600, true)): Tenant {
   const place = { id: 'id', sessionKey: 'session', loginKey: 'login', podUid: 'uid', held: {} as Held, ...whose };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -8,8 +8,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -130,8 +132,85 @@ describe('the state of leases', () => {
     const state = await openState(dir);
     for (let i = 0; i < 20; i++) void state.save(`key ${i % 5}`, { i: String(i) });
     await state.flush();
+    // Looked at before anything else can be written.
+    const names = filesIn(dir);
+    assert.equal(names.length, 5, names.join(' '));
+    assert.ok(
+      names.every((name) => /^[0-9a-f]{64}$/.test(name)),
+      'a draft is no file',
+    );
     const found = (await (await openState(dir)).load()).map(({ record }) => record['i']);
     assert.deepEqual(found.sort(), ['15', '16', '17', '18', '19']);
+  });
+
+  it('has lives beside a record, which end with it', async () => {
+    const state = await openState(dir);
+    await state.save('a', { x: '1' });
+    await state.saveLives('a', { end: '1' });
+    await state.saveLives('a', { end: '2' });
+    await state.save('b', { x: '1' });
+    assert.deepEqual(filesIn(dir).length, 3);
+    const found = (await (await openState(dir)).load()).sort((one, other) => one.key.localeCompare(other.key));
+    assert.deepEqual(found, [
+      { key: 'a', record: { x: '1' }, lives: { end: '2' } },
+      { key: 'b', record: { x: '1' } },
+    ]);
+    const next = await openState(dir);
+    await next.load();
+    await next.remove('a');
+    await next.remove('b');
+    assert.deepEqual(filesIn(dir), []);
+  });
+
+  it('takes no lives for those of another record, and sweeps those of none', async () => {
+    const state = await openState(dir);
+    await Promise.all([state.save('a', { x: '1' }), state.save('b', { x: '1' }), state.saveLives('a', { end: '1' })]);
+    const [lives = ''] = filesIn(dir).filter((name) => name.endsWith('.lives'));
+    const other = filesIn(dir).find((name) => !lives.startsWith(name)) ?? '';
+    renameSync(join(dir, 'leases', lives), join(dir, 'leases', `${other}.lives`));
+    const next = await openState(dir);
+    assert.ok((await next.load()).every((record) => record.lives === undefined));
+    rmSync(join(dir, 'leases', other));
+    await (await openState(dir)).load();
+    assert.equal(filesIn(dir).length, 1);
+  });
+
+  it('counts files and bytes, also those of the process before', async () => {
+    const state = await openState(dir);
+    await state.load();
+    assert.deepEqual(state.usage(), { files: 0, bytes: 0 });
+    await state.save('a', { x: 'y'.repeat(1_000) });
+    await state.saveLives('a', { x: '1' });
+    await state.save('b', { x: '1' });
+    await state.save('a', { x: 'y'.repeat(500) });
+    const sizes = filesIn(dir).map((name) => statSync(join(dir, 'leases', name)).size);
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    assert.deepEqual(state.usage(), { files: 3, bytes });
+    const next = await openState(dir);
+    await next.load();
+    assert.deepEqual(next.usage(), { files: 3, bytes });
+    await next.remove('a');
+    await next.remove('b');
+    assert.deepEqual(next.usage(), { files: 0, bytes: 0 });
+  });
+
+  it('takes up what is within its bounds, the newest first, one record at a time, and sets the rest aside', async () => {
+    const state = await openState(dir);
+    for (let i = 0; i < 40; i++) {
+      await state.save(`key ${i}`, { i: String(i), pad: 'y'.repeat(1_000) });
+      utimesSync(join(dir, 'leases', createHash('sha256').update(`key ${i}`).digest('hex')), i, i);
+    }
+    const next = await openState(dir, { files: 10, bytes: 1_000_000 });
+    const found = (await next.load()).map(({ record }) => record['i']);
+    assert.deepEqual(found, ['39', '38', '37', '36', '35', '34', '33', '32', '31', '30']);
+    const reason = 'the directory has more than 10 files or 1000000 bytes';
+    assert.deepEqual(next.reports, [{ event: 'set-aside', file: '30 files', reason }]);
+    assert.equal(filesIn(dir).filter((name) => name.endsWith('.unusable')).length, 16, 'a few are left to look at');
+    const small = await openState(dir, { files: 10, bytes: 3_500 });
+    assert.deepEqual(
+      (await small.load()).map(({ record }) => record['i']),
+      ['39', '38', '37'],
+    );
   });
 
   it('tells a save that failed, and takes the next', async () => {

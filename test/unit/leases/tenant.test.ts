@@ -8,6 +8,8 @@ import { type Leased, Tenant } from '../../../provider/leases/tenant.ts';
 import type { Held } from '../../../provider/sessions/sessions.ts';
 import { SteppedClock } from './stepped-clock.ts';
 
+const whose = { namespace: 'shop', server: undefined, isStrangers: false };
+
 describe('a tenant', () => {
   let clock: SteppedClock;
   let renewals: string[];
@@ -22,8 +24,7 @@ describe('a tenant', () => {
       loginKey: 'login',
       podUid: 'uid',
       held: {} as Held,
-      namespace: 'shop',
-      isStrangers: false,
+      ...whose,
     };
     const tenure = {
       id: 'token',
