@@ -56,14 +56,15 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   const service = { mount: parts, clock, limits, onMount: report.add, inFlight };
   const handlersOf = (dialect: DialectName) => createHandlers(dialect, service);
   try {
-    if (settings.http !== undefined) health = await startHealth({ address: settings.http, ready, metrics });
+    health = await startHealth({ clock, http: settings.http, metricsAddress: settings.metrics, ready, metrics });
     await takeState(socketDir, log);
     const status = createStatus(parts, report, inFlight);
     admin = await startAdmin({ socketDir, unique, status, handOver: () => letGo(parts, log) });
     // Before the first Mount, which would issue anew what a pod already has.
     await parts.keeping?.resume();
     server = await startServer(sockets, { dialects, clock, handlersOf, onDrainTimeout });
-    log.info({ event: 'serving', version: runtimeVersion, sockets: server.sockets, http: settings.http });
+    const { http, metrics: scraped } = settings;
+    log.info({ event: 'serving', version: runtimeVersion, sockets: server.sockets, http, metrics: scraped });
     await watchSockets(server, stop, log);
     log.info({ event: 'stopping', mounts: inFlight.size });
     await server.drain(limits.drainTimeout);

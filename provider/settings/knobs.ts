@@ -52,6 +52,11 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
     default: undefined,
     about: 'Where `/livez`, `/readyz` and `/metrics` answer over plain HTTP. Not served unless set.',
   },
+  metrics: {
+    kind: listenAddress,
+    default: undefined,
+    about: 'Where `/metrics` answers over plain HTTP, and no longer at `http`. Unless set it answers at `http`.',
+  },
   log: {
     level: {
       kind: word('error', 'warn', 'info', 'debug'),

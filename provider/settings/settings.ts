@@ -8,8 +8,10 @@ export interface Settings {
   readonly providers: readonly DialectName[];
   /** Our own directory, 0700: version key, later sealed lease state and the admin socket. */
   readonly stateDir: string;
-  /** `host:port` of /livez, /readyz and /metrics; undefined: none. */
+  /** `host:port` of /livez, /readyz and, where `metrics` is undefined, /metrics; undefined: none. */
   readonly http: string | undefined;
+  /** `host:port` of /metrics; undefined: beside the probes. */
+  readonly metrics: string | undefined;
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'text' };
   /** TLS files named by classes must lie below it; undefined: classes may name none. */
   readonly tlsDir: string | undefined;

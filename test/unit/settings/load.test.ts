@@ -94,6 +94,7 @@ describe('settings of which none is given', () => {
       providers: ['vault', 'openbao', 'aws', 'gcp', 'gke', 'azure', 'keymount'],
       stateDir: '/run/keymount',
       http: undefined,
+      metrics: undefined,
       log: { level: 'info', format: 'json' },
       tlsDir: undefined,
       nodeName: undefined,

@@ -5,13 +5,23 @@ import { connect } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { KeymountError } from '../../../provider/errors.ts';
 import { type HealthOptions, startHealth } from '../../../provider/telemetry/health.ts';
+import { systemClock } from '../../../provider/util/clock.ts';
+import { freePort } from '../../lab/free-port.ts';
 
 const metrics = { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' };
 
+const defaults: HealthOptions = {
+  clock: systemClock,
+  http: '127.0.0.1:0',
+  metricsAddress: undefined,
+  ready: () => undefined,
+  metrics,
+};
+
 async function start(t: TestContext, options: Partial<HealthOptions> = {}) {
-  const health = await startHealth({ address: '127.0.0.1:0', ready: () => undefined, metrics, ...options });
+  const health = await startHealth({ ...defaults, ...options });
   t.after(() => health.close());
-  return health;
+  return { port: health.probes?.port ?? 0, metricsPort: health.metrics?.port ?? 0, close: health.close };
 }
 
 interface Reply {
@@ -110,7 +120,7 @@ describe('health over HTTP', () => {
 
   it('says which address it cannot listen on, and why', async (t) => {
     const { port } = await start(t);
-    const again = startHealth({ address: `127.0.0.1:${port}`, ready: () => undefined, metrics });
+    const again = startHealth({ ...defaults, http: `127.0.0.1:${port}` });
     await assert.rejects(again, (error) => {
       assert.ok(error instanceof KeymountError);
       assert.deepEqual(
@@ -119,8 +129,45 @@ describe('health over HTTP', () => {
       );
       return true;
     });
-    await assert.rejects(startHealth({ address: 'nonsense', ready: () => undefined, metrics }), {
-      code: 'settings-invalid',
+    await assert.rejects(startHealth({ ...defaults, http: 'nonsense' }), { code: 'settings-invalid' });
+  });
+
+  it('serves the metrics on a listener of their own where they have an address', async (t) => {
+    const { port, metricsPort } = await start(t, { metricsAddress: '127.0.0.1:0' });
+    assert.deepEqual(await ask(metricsPort, '/metrics'), { status: 200, type: metrics.contentType, body: 'up 1\n' });
+    assert.equal((await ask(metricsPort, '/livez')).status, 404);
+    assert.equal((await ask(port, '/livez')).status, 200);
+    const { status, body } = await ask(port, '/metrics');
+    assert.deepEqual([status, body], [404, `/metrics is served on port ${metricsPort}: setting metrics\n`]);
+  });
+
+  it('writes one text for all who ask at once, and a new one for who asks after it', async (t) => {
+    let texts = 0;
+    const text = async () => `up ${++texts}\n`;
+    const { port } = await start(t, { metrics: { ...metrics, text } });
+    const at = performance.now();
+    await Promise.all(Array.from({ length: 200 }, () => ask(port, '/metrics').catch(() => undefined)));
+    assert.ok(texts <= 1 + (performance.now() - at) / 40, `${texts} texts`);
+    const written = texts;
+    assert.equal((await ask(port, '/metrics')).body, `up ${written + 1}\n`);
+  });
+
+  it('serves the metrics alone where the probes have no address', async (t) => {
+    const { port, metricsPort } = await start(t, { http: undefined, metricsAddress: '127.0.0.1:0' });
+    assert.equal(port, 0);
+    assert.equal((await ask(metricsPort, '/metrics')).status, 200);
+  });
+
+  it('keeps no listener when the other one cannot listen', async (t) => {
+    const { port } = await start(t);
+    const metricsAddress = `127.0.0.1:${await freePort()}`;
+    await assert.rejects(startHealth({ ...defaults, http: `127.0.0.1:${port}`, metricsAddress }), {
+      message: `cannot listen on 127.0.0.1:${port} for health`,
     });
+    await assert.rejects(startHealth({ ...defaults, metricsAddress: `127.0.0.1:${port}` }), {
+      message: `cannot listen on 127.0.0.1:${port} for metrics`,
+      hint: 'choose another address with --metrics',
+    });
+    await start(t, { metricsAddress });
   });
 });

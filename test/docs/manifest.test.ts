@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parse, parseAllDocuments } from 'yaml';
+import { readPage } from './page.ts';
+
+interface Container {
+  name: string;
+  ports?: { name: string; containerPort: number }[];
+  livenessProbe?: { httpGet: { port: string } };
+  readinessProbe?: { httpGet: { port: string } };
+}
+
+interface Manifest {
+  kind: string;
+  // biome-ignore lint/suspicious/noExplicitAny: objects of many kinds
+  [field: string]: any;
+}
+
+const objects = parseAllDocuments(readPage('manifests/install.yaml')).map((document) => document.toJS() as Manifest);
+const only = (kind: string): Manifest => {
+  const [object, ...more] = objects.filter((each) => each.kind === kind);
+  assert.ok(object !== undefined && more.length === 0, kind);
+  return object;
+};
+const pod = only('DaemonSet')['spec'].template;
+const [keymount] = pod.spec.containers as [Container];
+
+describe('manifests/install.yaml', () => {
+  it('has probes and metrics on the ports of the settings, each on one of its own', () => {
+    const { http, metrics } = parse(only('ConfigMap')['data']['config.yaml']);
+    const ports = Object.fromEntries((keymount.ports ?? []).map(({ name, containerPort }) => [name, containerPort]));
+    assert.deepEqual({ http: `0.0.0.0:${ports['http']}`, metrics: `0.0.0.0:${ports['metrics']}` }, { http, metrics });
+    assert.notEqual(http, metrics);
+    assert.equal(keymount.livenessProbe?.httpGet.port, 'http');
+    assert.equal(keymount.readinessProbe?.httpGet.port, 'http');
+  });
+
+  it('lets nobody in but namespaces with a label, to the metrics alone', () => {
+    const { podSelector, policyTypes, ingress } = only('NetworkPolicy')['spec'];
+    const { matchLabels } = podSelector;
+    assert.deepEqual(matchLabels, pod.metadata.labels);
+    assert.deepEqual(policyTypes, ['Ingress']);
+    assert.deepEqual(ingress, [
+      {
+        from: [{ namespaceSelector: { matchLabels: { metrics: 'enabled' } } }],
+        ports: [{ protocol: 'TCP', port: 'metrics' }],
+      },
+    ]);
+  });
+});
