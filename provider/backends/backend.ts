@@ -144,9 +144,18 @@ export interface BackendDeps {
   readonly onRequest: (request: BackendRequest) => void;
 }
 
+/** What all backends get: who tells of a request says for which kind. */
+export interface SharedDeps extends Omit<BackendDeps, 'onRequest'> {
+  readonly onRequest: (request: BackendRequest & { readonly backend: string }) => void;
+}
+
+/** For connections of one kind. A backend cannot name another one: several kinds share code. */
+export function depsOf({ kind }: Pick<Backend, 'kind'>, deps: SharedDeps): BackendDeps {
+  return { ...deps, onRequest: (request) => deps.onRequest({ ...request, backend: kind }) };
+}
+
 /** One request, for the metrics. */
 export interface BackendRequest {
-  readonly backend: string;
   readonly call: 'login' | 'read' | 'write' | 'renew' | 'revoke';
   readonly code: 'ok' | Code;
   readonly seconds: number;

@@ -38,7 +38,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   const { nodeVersion: node } = surroundings;
   const metrics = createMetrics({ dialects, backends: backendKinds, version: runtimeVersion, node });
   const onPodEnded = (podUid: string) => report.podEnded(podUid);
-  const use = { log, onRequest: metrics.backendRequest, onLease: metrics.lease, onPodEnded };
+  const use = { log, onRequest: metrics.backendRequest, onLogin: metrics.login, onLease: metrics.lease, onPodEnded };
   const parts = await assemble(settings, surroundings, use);
   const report: MountReport = createMountReport(log, metrics, parts.events);
   const inFlight = new Set<Deadline>();

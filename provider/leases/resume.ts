@@ -1,4 +1,4 @@
-import type { BackendDeps } from '../backends/backend.ts';
+import { depsOf, type SharedDeps } from '../backends/backend.ts';
 import { KeymountError, toKeymountError } from '../errors.ts';
 import type { Connections } from '../sessions/connections.ts';
 import type { Secrets } from '../sessions/secrets.ts';
@@ -15,7 +15,7 @@ export interface ResumeDeps {
   readonly connections: Connections;
   readonly sessions: Sessions;
   readonly secrets: Secrets;
-  readonly backendDeps: BackendDeps;
+  readonly backendDeps: SharedDeps;
   /** A record that cannot be taken up. It stays on disk: its connection may come back. */
   readonly onUnusable: (id: string, error: KeymountError) => void;
   /** Default: `leaseLimits`. */
@@ -62,7 +62,7 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
       'lease-lost',
       `its server was ${stored.server}, and its connection has another address now`,
     );
-  const session = await backend.resume(settings, stored.session, backendDeps);
+  const session = await backend.resume(settings, stored.session, depsOf(backend, backendDeps));
   if (session.tenure === undefined) throw new KeymountError('internal', 'its session cannot be kept');
   const held: Held = {
     id: sessions.nextId(),

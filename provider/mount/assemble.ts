@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import type { BackendDeps } from '../backends/backend.ts';
+import { depsOf, type SharedDeps } from '../backends/backend.ts';
 import { forgetPod } from '../backends/registry.ts';
 import { createKubeApi, type KubeApi } from '../kube/api.ts';
 import { findKubeConfig } from '../kube/config.ts';
@@ -14,7 +14,7 @@ import { Connections } from '../sessions/connections.ts';
 import { createIdentityProver, type IdentityProver } from '../sessions/identity.ts';
 import { Reads } from '../sessions/reads.ts';
 import { Secrets } from '../sessions/secrets.ts';
-import { Sessions } from '../sessions/sessions.ts';
+import { Sessions, type SessionsOptions } from '../sessions/sessions.ts';
 import { audiencesOf } from '../sessions/shown-token.ts';
 import { createTokenProof } from '../sessions/token-proof.ts';
 import { createUnkept } from '../sessions/unkept.ts';
@@ -53,7 +53,8 @@ export interface Assembly extends MountParts {
 /** For whom it is made. */
 export interface AssemblyUse {
   readonly log: Log;
-  readonly onRequest?: BackendDeps['onRequest'];
+  readonly onRequest?: SharedDeps['onRequest'];
+  readonly onLogin?: SessionsOptions['onLogin'];
   /** Told what happens to credentials in keeping. Absent: nothing is kept, and what is issued ends with the assembly. */
   readonly onLease?: (event: LeaseEvent) => void;
   /** Told of pods with something in keeping that are gone, by proof. */
@@ -63,7 +64,7 @@ export interface AssemblyUse {
 /** Throws `settings-invalid`. */
 export async function assemble(settings: Settings, surroundings: Surroundings, use: AssemblyUse): Promise<Assembly> {
   const clock = systemClock;
-  const { log, onRequest = () => {}, onLease } = use;
+  const { log, onRequest = () => {}, onLogin, onLease } = use;
   const connections = await Connections.open(settings);
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
   const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
@@ -80,6 +81,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     mountTimeout: limits.mountTimeout,
     onEnd: (held) => secrets.purgeAll(held),
     onKept: (podUid) => keeping?.watchPod(podUid),
+    onLogin,
   });
   const unkept = createUnkept();
   const onPodEnded = (podUid: string) => {
@@ -119,12 +121,12 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
 }
 
 /** The token that a login of this access will ask for. What cannot be found out is told by the login itself. */
-function proofReader(connections: Connections, deps: BackendDeps): ProofOf {
+function proofReader(connections: Connections, deps: SharedDeps): ProofOf {
   return async ({ audience, connection: ref }, signal) => {
     try {
       const { backend, settings } = await connections.resolve(ref);
       if (backend.onlySentTokens?.(settings) === true) return undefined;
-      return { audience: audience ?? (await backend.tokenAudience?.(settings, deps, signal)) };
+      return { audience: audience ?? (await backend.tokenAudience?.(settings, depsOf(backend, deps), signal)) };
     } catch {
       return { audience };
     }

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { BackendDeps } from '../backends/backend.ts';
+import type { SharedDeps } from '../backends/backend.ts';
 import type { KubeApi } from '../kube/api.ts';
 import { createPodWatch } from '../kube/pod-watch.ts';
 import { createIntervals, type Intervals } from '../leases/intervals.ts';
@@ -34,7 +34,7 @@ export interface KeepingDeps {
   readonly connections: Connections;
   readonly sessions: Sessions;
   readonly secrets: Secrets;
-  readonly backendDeps: BackendDeps;
+  readonly backendDeps: SharedDeps;
   readonly log: Log;
   readonly onLease: (event: LeaseEvent) => void;
   /** A pod with something in keeping, or of `watchPod`, is gone. */

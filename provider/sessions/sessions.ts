@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { BackendDeps, Login, Session, Tenure } from '../backends/backend.ts';
+import { depsOf, type Login, type Session, type SharedDeps, type Tenure } from '../backends/backend.ts';
+import { type Code, toKeymountError } from '../errors.ts';
 import type { PodFacts } from '../kube/pod-facts.ts';
 import { type PodTokens, tokenMissing } from '../kube/pod-token.ts';
 import type { Source } from '../plan/plan.ts';
@@ -37,7 +38,7 @@ export interface Wish {
 }
 
 export interface SessionsOptions {
-  readonly deps: BackendDeps;
+  readonly deps: SharedDeps;
   readonly podTokens: PodTokens | undefined;
   readonly podFacts: PodFacts;
   /** The audiences of keymount's own token, which the API server takes for its own. Absent: not known. */
@@ -47,6 +48,8 @@ export interface SessionsOptions {
   readonly onEnd: (held: Held) => void;
   /** A backend keeps something for a pod until that ends. */
   readonly onKept?: (podUid: string) => void;
+  /** Told of every login, with all its tries, by the kind of its connection. */
+  readonly onLogin?: ((login: { readonly backend: string; readonly code: 'ok' | Code }) => void) | undefined;
   /** Milliseconds that a Mount may take, 110 s unless told. */
   readonly mountTimeout?: number;
   /** Sessions kept, 1,000 unless told: a node has a few hundred pods, and those of pods that are gone go first. */
@@ -178,10 +181,10 @@ export class Sessions {
   }
 
   async #connect(wish: Wish, keys: SessionKeys, signal: AbortSignal): Promise<{ held: Held; key: string }> {
-    const { connection, caller, ownOnly } = wish;
+    const { caller, ownOnly } = wish;
     const { deps, maxAge } = this.#options;
     this.#sweep();
-    const session = await connection.backend.connect(connection.settings, this.#loginOf(wish), deps, signal);
+    const session = await this.#logIn(wish, signal);
     const { serviceAccountUid } = session;
     const isAccounts = serviceAccountUid !== undefined && serviceAccountUid === caller.identity.serviceAccountUid;
     if (keys.account !== undefined) this.#scopes.set(keys.login, isAccounts ? 'serviceAccount' : 'pod');
@@ -193,6 +196,19 @@ export class Sessions {
     if (replaced !== undefined) this.drop(key, replaced);
     this.#held.set(key, held);
     return { held, key };
+  }
+
+  async #logIn(wish: Wish, signal: AbortSignal): Promise<Session> {
+    const { backend, settings } = wish.connection;
+    const { deps, onLogin } = this.#options;
+    try {
+      const session = await backend.connect(settings, this.#loginOf(wish), depsOf(backend, deps), signal);
+      onLogin?.({ backend: backend.kind, code: 'ok' });
+      return session;
+    } catch (thrown) {
+      onLogin?.({ backend: backend.kind, code: toKeymountError(thrown).code });
+      throw thrown;
+    }
   }
 
   /** Nobody asks again for the sessions of pods that are gone. */

@@ -45,7 +45,7 @@ export async function podIdentityCredentials(
     const started = deps.clock.now();
     const outcome = await pool.exchange(message, bounds, signal);
     const code = 'failure' in outcome ? outcome.failure.code : outcome.reply.status < 400 ? 'ok' : 'login-denied';
-    deps.onRequest({ backend: 'aws', call: 'login', code, seconds: (deps.clock.now() - started) / 1000 });
+    deps.onRequest({ call: 'login', code, seconds: (deps.clock.now() - started) / 1000 });
     return outcome;
   };
   const attempt = async (): Promise<Outcome> => {

@@ -46,7 +46,7 @@ export function createTransport(connection: AwsConnection, pools: Pools, deps: B
       const outcome = await pool.exchange({ method: 'POST', path: '/', headers: signed, body }, bounds, signal);
       const seconds = (deps.clock.now() - started) / 1000;
       const call = service === 'sts' ? 'login' : 'read';
-      deps.onRequest({ backend: 'aws', call, code: codeOf(outcome), seconds });
+      deps.onRequest({ call, code: codeOf(outcome), seconds });
       return { ...outcome, signedAt };
     };
     const attempt = async (): Promise<Outcome> => {

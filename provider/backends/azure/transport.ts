@@ -50,7 +50,7 @@ export class Lines {
         const started = this.#deps.clock.now();
         const outcome = await pool.exchange(message, bounds, signal);
         const seconds = (this.#deps.clock.now() - started) / 1000;
-        this.#deps.onRequest({ backend: 'azure-keyvault', call, code: codeOf(outcome, call), seconds });
+        this.#deps.onRequest({ call, code: codeOf(outcome, call), seconds });
         return outcome;
       };
       return retrying(attempt, { retries, window: timeout }, this.#deps, signal);

@@ -48,7 +48,7 @@ export function createLine(
       const started = deps.clock.now();
       const outcome = await pool.exchange(message, { ...bounds, maxBytes }, signal);
       const seconds = (deps.clock.now() - started) / 1000;
-      deps.onRequest({ backend: 'gcp', call: kind, code: codeOf(outcome), seconds });
+      deps.onRequest({ call: kind, code: codeOf(outcome), seconds });
       return outcome;
     };
     return retrying(attempt, { retries, window: bounds.timeout }, deps, signal);

@@ -55,7 +55,7 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
       if (outcome.unsent) tries?.unsent();
       last = outcome;
       const seconds = (deps.clock.now() - started) / 1000;
-      deps.onRequest({ backend: 'vault', call: callOf(message), code: codeOf(outcome), seconds });
+      deps.onRequest({ call: callOf(message), code: codeOf(outcome), seconds });
       return outcome;
     };
     return retrying(attempt, { retries, window: patience }, deps, signal);
