@@ -104,7 +104,7 @@ function surroundings() {
 }
 
 // The bundle is CommonJS, which has no top-level await.
-void main(process.argv[2], process.argv.slice(3)).then(
+main(process.argv[2], process.argv.slice(3)).then(
   (code) => {
     process.exitCode = code;
   },

@@ -151,8 +151,18 @@ export interface SharedDeps extends Omit<BackendDeps, 'onRequest'> {
 
 /** For connections of one kind. A backend cannot name another one: several kinds share code. */
 export function depsOf({ kind }: Pick<Backend, 'kind'>, deps: SharedDeps): BackendDeps {
-  return { ...deps, onRequest: (request) => deps.onRequest({ ...request, backend: kind }) };
+  const known = boundDeps.get(deps) ?? new Map<string, BackendDeps>();
+  boundDeps.set(deps, known);
+  let bound = known.get(kind);
+  if (bound === undefined) {
+    bound = { ...deps, onRequest: (request) => deps.onRequest({ ...request, backend: kind }) };
+    known.set(kind, bound);
+  }
+  return bound;
 }
+
+/** The same for each kind: backends remember things by them. */
+const boundDeps = new WeakMap<SharedDeps, Map<string, BackendDeps>>();
 
 /** One request, for the metrics. */
 export interface BackendRequest {

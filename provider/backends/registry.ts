@@ -1,4 +1,4 @@
-import type { Backend, BackendDeps, LineState } from './backend.ts';
+import { type Backend, depsOf, type LineState, type SharedDeps } from './backend.ts';
 
 /** The backends by kind, each loaded when a connection first needs it: what is not used costs neither memory nor start-up. */
 const loaders: Record<string, () => Promise<Backend>> = {
@@ -32,6 +32,6 @@ export function lineStates(): LineState[] {
 }
 
 /** A pod is gone: no backend in use keeps anything for its next login. */
-export function forgetPod(podUid: string, deps: BackendDeps): void {
-  for (const backend of loaded) backend.forgetPod?.(podUid, deps);
+export function forgetPod(podUid: string, deps: SharedDeps): void {
+  for (const backend of loaded) backend.forgetPod?.(podUid, depsOf(backend, deps));
 }

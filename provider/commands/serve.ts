@@ -53,7 +53,8 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
     const error = new KeymountError('shutting-down', 'keymount was asked to stop');
     for (const { abort } of inFlight) abort(error);
   };
-  const service = { mount: parts, clock, limits, onMount: report.add, inFlight };
+  const onDefect = (error: KeymountError) => log.error({ event: 'mount-not-reported', error });
+  const service = { mount: parts, clock, limits, onMount: report.add, inFlight, onDefect };
   const handlersOf = (dialect: DialectName) => createHandlers(dialect, service);
   try {
     health = await startHealth({ clock, http: settings.http, metricsAddress: settings.metrics, ready, metrics });

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { oneLine } from '../errors.ts';
+import { inBackground } from '../util/background.ts';
 import type { Clock } from '../util/clock.ts';
 import { apiPath, type KubeApi } from './api.ts';
 import { describe, KubeError } from './kube-error.ts';
@@ -37,16 +38,16 @@ export function createPodEvents(deps: PodEventsDeps): PodEvents {
   let forbidden = false;
 
   async function send(pod: Omit<BoundPod, 'serviceAccount'>, message: string): Promise<void> {
-    try {
-      const path = apiPath('api', 'v1', 'namespaces', pod.namespace, 'events');
-      await api.post(path, warning(pod, message, new Date(clock.now()).toISOString(), deps.nodeName));
-    } catch (error) {
-      // Anything else passes; the failure itself is in log and metrics anyway.
-      if (!(error instanceof KubeError && error.is(403)) || forbidden) return;
-      forbidden = true;
-      deps.onForbidden(describe(error));
-    }
+    const path = apiPath('api', 'v1', 'namespaces', pod.namespace, 'events');
+    await api.post(path, warning(pod, message, new Date(clock.now()).toISOString(), deps.nodeName));
   }
+
+  const onFailed = (error: unknown) => {
+    // Anything else passes; the failure itself is in log and metrics anyway.
+    if (!(error instanceof KubeError && error.is(403)) || forbidden) return;
+    forbidden = true;
+    deps.onForbidden(describe(error));
+  };
 
   return {
     rotationFailed(pod, text) {
@@ -57,7 +58,7 @@ export function createPodEvents(deps: PodEventsDeps): PodEvents {
       if (last !== undefined && clock.now() - last < repeatAfter) return;
       if (!bucket.take()) return;
       said.set(key, clock.now());
-      void send(pod, message);
+      inBackground(send(pod, message), onFailed);
     },
   };
 }

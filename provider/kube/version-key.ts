@@ -1,4 +1,5 @@
 import { KeymountError } from '../errors.ts';
+import { inBackground } from '../util/background.ts';
 import type { Clock } from '../util/clock.ts';
 import { Flights } from '../util/flight.ts';
 import type { KubeApi } from './api.ts';
@@ -68,7 +69,10 @@ export function createVersionKeys(deps: VersionKeysDeps): VersionKeys {
       }
       if (api !== undefined && clock.now() - held.checked >= checkInterval) {
         held.checked = clock.now();
-        void compare(place(api, deps, name), held, files, deps.report);
+        const at = place(api, deps, name);
+        inBackground(compare(at, held, files, deps.report), (error) =>
+          deps.report({ event: 'check-failed', secret: at.label, reason: describe(error) }),
+        );
       }
       return held.key;
     },
@@ -134,18 +138,14 @@ async function clusterKey(at: Place, files: KeyFiles, { clock, randomBytes, repo
  * it is the only copy that all nodes share, and equal versions on all nodes matter more than unchanged ones on this.
  */
 async function compare(at: Place, held: Held, files: KeyFiles, report: VersionKeysDeps['report']): Promise<void> {
-  try {
-    const { key, created } = await at.secret.readOrCreate(() => held.key);
-    if (created) report({ event: 'recreated', secret: at.label });
-    if (!key.equals(held.key)) {
-      held.key = key;
-      held.remembered = false;
-      report({ event: 'replaced', secret: at.label });
-    }
-    if (!held.remembered) await remember(at, held, files, report);
-  } catch (error) {
-    report({ event: 'check-failed', secret: at.label, reason: describe(error) });
+  const { key, created } = await at.secret.readOrCreate(() => held.key);
+  if (created) report({ event: 'recreated', secret: at.label });
+  if (!key.equals(held.key)) {
+    held.key = key;
+    held.remembered = false;
+    report({ event: 'replaced', secret: at.label });
   }
+  if (!held.remembered) await remember(at, held, files, report);
 }
 
 async function remember(at: Place, held: Held, files: KeyFiles, report: VersionKeysDeps['report']): Promise<void> {

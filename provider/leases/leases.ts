@@ -5,6 +5,7 @@ import { type Keeper, needsKeeping } from '../sessions/keeper.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
 import { sessionKeys } from '../sessions/session-key.ts';
 import type { Held, Sessions, Wish } from '../sessions/sessions.ts';
+import { inBackground } from '../util/background.ts';
 import type { Clock } from '../util/clock.ts';
 import { Admission, handedOver } from './admission.ts';
 import { Debts } from './debts.ts';
@@ -37,6 +38,8 @@ export interface LeasesOptions {
   readonly report: (event: LeaseEvent) => void;
   /** Default: `leaseLimits`. */
   readonly limits?: LeaseLimits;
+  /** Told of a record that could not be removed. */
+  readonly onNotRemoved?: (thrown: unknown) => void;
   /** A pod has something in keeping: its end must be noticed. */
   readonly onTenant: (podUid: string) => void;
 }
@@ -54,13 +57,13 @@ export class Leases implements Keeper {
   readonly #admission: Admission;
 
   constructor(options: LeasesOptions) {
-    const { clock, wall, random, state, limits = leaseLimits, report } = options;
+    const { clock, wall, random, state, limits = leaseLimits, report, onNotRemoved = () => {} } = options;
     const closed = this.#closed.signal;
     this.#options = options;
     this.#maxima = new Maxima(clock.now);
     this.#admission = new Admission(limits, state, () => this.#tenants.values());
     const onFailed = (podUid: string) => report({ event: 'not-saved', podUid });
-    this.#saving = new Saving({ state, times: () => this.times, closed, onFailed });
+    this.#saving = new Saving({ state, times: () => this.times, closed, onFailed, onNotRemoved });
     const save = (tenant: Tenant) => this.#saving.save(tenant);
     this.#revocations = new Revocations({ clock, wall, random, report, save, stop: closed });
   }
@@ -133,7 +136,7 @@ export class Leases implements Keeper {
 
   async settle(held: Held): Promise<void> {
     const id = this.#expected.settle(held);
-    if (id !== undefined && !this.#tenants.has(held.id)) await this.#saving.remove(id, '');
+    if (id !== undefined && !this.#tenants.has(held.id)) await this.#saving.remove(id);
   }
 
   async keep(held: Held, wish: Wish, cached: CachedSecret): Promise<boolean> {
@@ -224,8 +227,8 @@ export class Leases implements Keeper {
   #tidy(fresh: Tenant): void {
     const others = [...this.#tenants.values()].filter((tenant) => !this.#revocations.has(tenant));
     const { over, retired } = supersede(fresh, others, this.#options.clock.now());
-    for (const tenant of over) void this.#forget(tenant);
-    for (const tenant of retired) void this.#saving.save(tenant);
+    for (const tenant of over) this.#behind(this.#forget(tenant));
+    for (const tenant of retired) this.#behind(this.#saving.save(tenant));
   }
 
   #warnIfShort(leased: Leased, { source, caller }: Wish, podUid: string): void {
@@ -239,8 +242,8 @@ export class Leases implements Keeper {
     if (error === undefined) this.#options.report({ event: 'renewed', podUid, what });
     else this.#options.report({ event: error.code === 'lease-lost' ? 'lost' : 'renewal-failed', podUid, what, error });
     // The next token takes its debts over.
-    if (tenant.lost && tenant.debts.size === 0) void this.#forget(tenant);
-    else void this.#saving.saveLives(tenant);
+    if (tenant.lost && tenant.debts.size === 0) this.#behind(this.#forget(tenant));
+    else this.#behind(this.#saving.saveLives(tenant));
   };
 
   async #end(tenant: Tenant): Promise<void> {
@@ -255,6 +258,10 @@ export class Leases implements Keeper {
     tenant.stop();
     this.#tenants.delete(tenant.held.id);
     this.#options.sessions.drop(tenant.sessionKey, tenant.held);
-    await this.#saving.remove(tenant.id, tenant.podUid);
+    await this.#saving.remove(tenant.id);
+  }
+
+  #behind(work: Promise<void>): void {
+    inBackground(work, (thrown) => this.#options.onNotRemoved?.(thrown));
   }
 }

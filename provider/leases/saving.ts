@@ -13,6 +13,7 @@ export interface SavingDeps {
   readonly closed: AbortSignal;
   /** It could not be written, and a crash would lose it. The pod still gets its secrets. */
   readonly onFailed: (podUid: string) => void;
+  readonly onNotRemoved: (thrown: unknown) => void;
 }
 
 /** Writes tenants down: whole when something is added to them, and their lives alone when those go on. */
@@ -52,9 +53,10 @@ export class Saving {
     await this.#write(tenant, () => state.saveLives(tenant.id, toLives(tenant, times(), saves)));
   }
 
-  async remove(id: string, podUid: string): Promise<void> {
+  /** A record that stays is found by the next process, which proves that its pod is gone and ends what is in it. */
+  async remove(id: string): Promise<void> {
     if (this.#deps.closed.aborted) return;
-    await this.#deps.state.remove(id).catch(() => this.#deps.onFailed(podUid));
+    await this.#deps.state.remove(id).catch(this.#deps.onNotRemoved);
   }
 
   async #write(tenant: { readonly podUid: string }, write: () => Promise<void>): Promise<void> {

@@ -2,6 +2,7 @@ import type { Tenure } from '../backends/backend.ts';
 import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
 import type { Held } from '../sessions/sessions.ts';
+import { inBackground } from '../util/background.ts';
 import type { Clock } from '../util/clock.ts';
 import { type Debt, Debts } from './debts.ts';
 import { type Life, renewalTime, renewed } from './life.ts';
@@ -101,7 +102,7 @@ export class Tenant {
     this.#deps = deps;
     this.#plan(undefined, token);
     for (const [key, { life }] of this.leased) this.#plan(key, life);
-    void this.#run();
+    inBackground(this.#run(), (thrown) => deps.onRenewal(this, 'token', toKeymountError(thrown)));
   }
 
   get tenure(): Tenure {

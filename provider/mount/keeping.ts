@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { SharedDeps } from '../backends/backend.ts';
+import { toKeymountError } from '../errors.ts';
 import type { KubeApi } from '../kube/api.ts';
 import { createPodWatch } from '../kube/pod-watch.ts';
 import { createIntervals, type Intervals } from '../leases/intervals.ts';
@@ -9,11 +10,13 @@ import { createPodEnds, type PodEnds } from '../leases/pods.ts';
 import { resumeTenants } from '../leases/resume.ts';
 import { type LeaseState, openLeaseState } from '../leases/state.ts';
 import { steadyClock } from '../leases/steady-clock.ts';
+import { codeOf } from '../leases/whole-file.ts';
 import type { Connections } from '../sessions/connections.ts';
 import type { Secrets } from '../sessions/secrets.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
+import { inBackground } from '../util/background.ts';
 import { systemClock } from '../util/clock.ts';
 
 /** What keeps issued credentials alive, and ends them with their pods. */
@@ -51,7 +54,8 @@ export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
     report: ({ event, file, reason }) => log.warn({ event: `lease-state-${event}`, file, reason }),
   });
   const podEnds = createEnds(deps, (podUid) => {
-    void leases.endPod(podUid);
+    const onFailed = (thrown: unknown) => log.error({ event: 'pod-not-ended', podUid, error: toKeymountError(thrown) });
+    inBackground(leases.endPod(podUid), onFailed);
     deps.onPodEnded?.(podUid);
   });
   const leases: Leases = new Leases({
@@ -68,6 +72,7 @@ export async function createKeeping(deps: KeepingDeps): Promise<Keeping> {
       onLease(event);
     },
     onTenant: watchPod,
+    onNotRemoved: (thrown) => log.warn({ event: 'lease-state-not-removed', reason: codeOf(thrown) }),
   });
   let resuming = false;
   function watchPod(podUid: string): void {

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { type Code, KeymountError, type Place, toKeymountError } from '../errors.ts';
 import type { Parameters } from '../plan/parameters.ts';
 import type { DialectName, Plan, PlanOptions } from '../plan/plan.ts';
+import { inBackground } from '../util/background.ts';
 import { after, systemClock } from '../util/clock.ts';
 import { parseJson } from '../util/json.ts';
 
@@ -94,7 +95,8 @@ export class LargeClasses {
 
   #end(thread: Worker): void {
     if (this.#thread === thread) this.#thread = undefined;
-    void thread.terminate();
+    // One that cannot be ended has ended.
+    inBackground(thread.terminate(), () => {});
   }
 }
 

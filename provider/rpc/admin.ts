@@ -35,7 +35,9 @@ export async function startAdmin({ socketDir, unique, status, handOver }: AdminO
       response.writeHead(code, { 'Content-Type': 'application/json' });
       response.end(JSON.stringify(body));
     };
-    if (call.method === 'GET' && call.url === '/status') answer(200, status());
+    // Thrown out of this function, a failure would end the process.
+    response.on('error', () => {});
+    if (call.method === 'GET' && call.url === '/status') answer(...statusOf(status));
     else if (call.method === 'POST' && call.url === '/hand-over') {
       handOver().then(
         () => answer(200, {}),
@@ -44,6 +46,8 @@ export async function startAdmin({ socketDir, unique, status, handOver }: AdminO
     } else answer(404, {});
   });
   await listen(server, paths.bound);
+  // Such as EMFILE for a connection that cannot be accepted.
+  server.on('error', () => {});
   const published: Stats = publish(paths);
   return {
     close() {
@@ -52,6 +56,14 @@ export async function startAdmin({ socketDir, unique, status, handOver }: AdminO
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function statusOf(status: AdminOptions['status']): [number, object] {
+  try {
+    return [200, status()];
+  } catch {
+    return [500, {}];
+  }
 }
 
 /** Milliseconds that another keymount gets to answer. */

@@ -147,6 +147,7 @@ async function comesWithin(timeout: number, event: Promise<unknown>, clock: Cloc
     () => false,
     () => true,
   );
-  void event.then(() => came.abort());
+  const abort = () => came.abort();
+  event.then(abort, abort);
   return await patience;
 }

@@ -2,6 +2,7 @@ import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { KeymountError, toKeymountError } from '../errors.ts';
 import { type MountParts, type MountRecord, type MountReply, mount } from '../mount/mount.ts';
 import type { DialectName } from '../plan/plan.ts';
+import { inBackground } from '../util/background.ts';
 import type { Clock } from '../util/clock.ts';
 import { type Deadline, startDeadline } from '../util/deadline.ts';
 import type { CSIDriverProviderHandlers } from './gen/v1alpha1/CSIDriverProvider.ts';
@@ -19,6 +20,8 @@ export interface ServiceParts {
   readonly onMount: (outcome: MountOutcome) => void;
   /** Of the Mounts in flight, all sockets together. When a stop has waited long enough they are aborted. */
   readonly inFlight: Set<Deadline>;
+  /** Told of what fails behind an answer. */
+  readonly onDefect?: (error: KeymountError) => void;
 }
 
 export interface MountOutcome {
@@ -34,12 +37,12 @@ export function createHandlers(dialect: DialectName, parts: ServiceParts): CSIDr
   return {
     Version: (_call, callback) => callback(null, { version: apiVersion, runtimeName, runtimeVersion }),
     Mount: (call, callback) => {
-      void answer(dialect, parts, call, callback);
+      inBackground(answer(dialect, parts, call, callback), (thrown) => parts.onDefect?.(toKeymountError(thrown)));
     },
   };
 }
 
-/** Never rejects. */
+/** Every failure of a Mount is an answer; what comes after it must not end the process either. */
 async function answer(
   dialect: DialectName,
   parts: ServiceParts,

@@ -1,4 +1,5 @@
 import type { Tenure } from '../backends/backend.ts';
+import { inBackground } from '../util/background.ts';
 import { after, type Clock } from '../util/clock.ts';
 import { Semaphore } from '../util/semaphore.ts';
 import type { Held } from './sessions.ts';
@@ -61,7 +62,8 @@ export class Endings {
     const held = this.#waiting.shift()?.held;
     const tenure = held?.session.tenure;
     if (held === undefined || tenure === undefined || !this.#isToEnd(held) || this.#isInUse(tenure)) return;
-    void this.#end(tenure);
+    // It ends by itself; the metrics count the request.
+    inBackground(this.#end(tenure), () => {});
   }
 
   /** Not what is kept meanwhile, or at its end anyhow. A batch token cannot be ended, and counted uses are not for this. */
@@ -73,13 +75,9 @@ export class Endings {
 
   async #end(tenure: Tenure): Promise<void> {
     const { signal } = this.#closed;
-    try {
-      await this.#turns.run(
-        async () => await tenure.revoke(AbortSignal.any([AbortSignal.timeout(timeout), signal])),
-        signal,
-      );
-    } catch {
-      // It ends by itself; the metrics count the request.
-    }
+    await this.#turns.run(
+      async () => await tenure.revoke(AbortSignal.any([AbortSignal.timeout(timeout), signal])),
+      signal,
+    );
   }
 }

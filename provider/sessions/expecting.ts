@@ -1,3 +1,4 @@
+import { inBackground } from '../util/background.ts';
 import type { Keeper } from './keeper.ts';
 import type { Held, Wish } from './sessions.ts';
 
@@ -24,6 +25,7 @@ export class Expecting {
 
   /** All answers are there. */
   settle(): void {
-    for (const held of this.#told.keys()) void this.#keeper.settle(held);
+    // The Mount has its answer; the keeper tells what it could not forget.
+    for (const held of this.#told.keys()) inBackground(this.#keeper.settle(held), () => {});
   }
 }

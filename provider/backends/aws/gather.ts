@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { inBackground } from '../../util/background.ts';
 
 /**
  * Reads that are asked for in one turn of the event loop, by one Mount or several, as one piece of work. Each gives up on its own;
@@ -14,7 +15,7 @@ export class Gather<Item, Result> {
 
   add(item: Item, signal: AbortSignal): Promise<Result> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ item, signal, resolve, reject }) === 1) void this.#start();
+      if (this.#waiting.push({ item, signal, resolve, reject }) === 1) inBackground(this.#start(), reject);
     });
   }
 

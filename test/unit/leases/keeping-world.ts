@@ -49,6 +49,8 @@ export class World {
   readonly reads: Reads;
   readonly unusable: string[] = [];
   saveFails = false;
+  removeFails = false;
+  notRemoved = 0;
 
   constructor(outside = new Outside(), limits?: LeaseLimits, mostSessions?: number) {
     this.outside = outside;
@@ -68,6 +70,7 @@ export class World {
       },
       usage: () => outside.usage ?? { files: outside.files.size, bytes: 0 },
       remove: async (id: string) => {
+        if (this.removeFails) throw new Error('read-only file system');
         outside.files.delete(id);
         outside.lives.delete(id);
       },
@@ -83,6 +86,7 @@ export class World {
       newId: () => `id-${outside.files.size}-${clock.time}-${++ids}`,
       state,
       report: (event) => void this.events.push(event),
+      onNotRemoved: () => void this.notRemoved++,
       onTenant: (podUid) => void this.known.add(podUid),
       ...(limits === undefined ? {} : { limits }),
     });

@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { KeymountError } from '../../../provider/errors.ts';
 import { aPod } from '../../lab/pod.ts';
 import { callerOf } from '../sessions/fake-store.ts';
-import { World } from './keeping-world.ts';
+import { pod, World } from './keeping-world.ts';
 
 const db = 'creds/db';
 const away = () => new KeymountError('backend-unreachable', 'nobody answers');
@@ -192,6 +192,21 @@ describe('a credential in keeping', () => {
     assert.deepEqual(await world.mount([db]), { [db]: `${db} 1` });
     // before it was asked for, and after
     assert.equal(world.told()['not-saved'], 2);
+  });
+
+  it('is ended, and lost, also where its record cannot be removed, which is told', async () => {
+    world.removeFails = true;
+    issuer().terms.set(db, { ttl: 600 });
+    await world.mount([db]);
+    await world.end(pod);
+    assert.equal(world.told().revoked, 1);
+    assert.equal(world.notRemoved, 1);
+    await world.mount([db]);
+    for (const token of issuer().tokens.values()) token.revoked = true;
+    await world.pass(600);
+    await world.mount([db]);
+    await world.pass(1);
+    assert.equal(world.notRemoved, 2);
   });
 
   it('is its own for each of 250 pods, and none is lost', async () => {
