@@ -1,20 +1,11 @@
-import {
-  chmodSync,
-  chownSync,
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  symlinkSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KeymountError } from '../errors.ts';
 import { type DialectName, dialectNames } from '../plan/plan.ts';
 import { checkFree } from '../rpc/sockets.ts';
 import { systemClock } from '../util/clock.ts';
+import { makeOwned, plainPath } from './own-directory.ts';
 
 /**
  * `keymount prepare`: what only root can do before the unprivileged daemon starts. In the first providers directory, which is
@@ -55,7 +46,10 @@ export async function runPrepare(argv: readonly string[], print: (text: string) 
 }
 
 /** Throws `socket-taken` before anything is changed, and `settings-invalid`. */
-export async function prepare({ providersDirs, stateDir, dialects, uid, takeover }: PrepareOptions): Promise<void> {
+export async function prepare(options: PrepareOptions): Promise<void> {
+  const { dialects, uid, takeover } = options;
+  const providersDirs = options.providersDirs.map((dir) => plain('--providers-dir', dir));
+  const stateDir = options.stateDir === undefined ? undefined : plain('--state-dir', options.stateDir);
   const [first = ''] = providersDirs;
   const links = providersDirs.flatMap((dir) => {
     const sockets = dir === first ? ownDirectory : join(first, ownDirectory);
@@ -64,8 +58,8 @@ export async function prepare({ providersDirs, stateDir, dialects, uid, takeover
   for (const { dir, name, target } of links) {
     if (!pointsTo(join(dir, name), target)) await checkFree(join(dir, name), takeover, systemClock);
   }
-  makeOwned(join(first, ownDirectory), uid);
-  if (stateDir !== undefined) makeOwned(stateDir, uid);
+  own(join(first, ownDirectory), uid);
+  if (stateDir !== undefined) own(stateDir, uid);
   for (const each of links) link(each);
 }
 
@@ -76,8 +70,7 @@ function readOptions(argv: readonly string[]): PrepareOptions {
   const names = values.providers?.split(',') ?? [...dialectNames];
   const unknown = names.find((name) => !(dialectNames as readonly string[]).includes(name));
   if (unknown !== undefined) throw invalid(`--providers: there is no dialect ${JSON.stringify(unknown)}`);
-  const uid = Number(values.uid ?? '65532');
-  if (!Number.isInteger(uid) || uid < 0) throw invalid('--uid must be a number');
+  const uid = uidOf(values.uid ?? '65532');
   return {
     providersDirs,
     stateDir: values['state-dir'],
@@ -85,6 +78,13 @@ function readOptions(argv: readonly string[]): PrepareOptions {
     uid,
     takeover: values.takeover ?? false,
   };
+}
+
+/** Number() takes `` for 0, and 1e3 and 0x10 as well. The largest uid_t means to chown(2) that nothing changes. */
+function uidOf(text: string): number {
+  const uid = /^(?:0|[1-9]\d{0,9})$/.test(text) ? Number(text) : Number.NaN;
+  if (!(uid < 2 ** 32 - 1)) throw invalid('--uid must be a number');
+  return uid;
 }
 
 function parse(argv: readonly string[]) {
@@ -113,17 +113,22 @@ function pointsTo(path: string, target: string): boolean {
   return stats?.isSymbolicLink() === true && readlinkSync(path) === target;
 }
 
-/** A directory of mode 0700 that belongs to `uid`. Without CAP_FOWNER only its owner may change the mode, so that comes first. */
-function makeOwned(path: string, uid: number): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  const stats: Stats = lstatSync(path);
-  // A link of that name would hand somebody else's directory to the daemon.
-  if (!stats.isDirectory()) throw invalid(`${path} is not a directory`);
-  if ((stats.mode & 0o777) !== 0o700) {
-    if (stats.uid !== 0) chownSync(path, 0, 0);
-    chmodSync(path, 0o700);
+function own(path: string, uid: number): void {
+  try {
+    const refused = makeOwned(path, uid);
+    if (refused !== undefined) throw invalid(refused);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A link took the place of what was looked at.
+    if (code === 'ELOOP' || code === 'ENOTDIR' || code === 'EEXIST') throw invalid(`${path} is not a directory`);
+    throw error;
   }
-  chownSync(path, uid, uid);
+}
+
+function plain(flag: string, path: string): string {
+  const found = plainPath(path);
+  if (found === undefined) throw invalid(`${flag} must be an absolute path without ..`);
+  return found;
 }
 
 function link({ dir, name, target }: { dir: string; name: string; target: string }): void {
