@@ -17,6 +17,7 @@ COPY LICENSE ./
 COPY --from=build /src/dist ./
 ENV NODE_ENV=production MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
 USER 65532:65532
-# V8 may be slower where it saves memory: a provider waits for the network, and there is one on every node.
-ENTRYPOINT ["/nodejs/bin/node", "--optimize-for-size", "--max-semi-space-size=1", "--v8-pool-size=1", "/app/keymount.cjs"]
+# V8 may be slower where it saves memory: a provider waits for the network, and there is one on every node. SIGUSR1 would open the
+# inspector, by which whatever reaches its port reads all memory.
+ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--optimize-for-size", "--max-semi-space-size=1", "--v8-pool-size=1", "/app/keymount.cjs"]
 CMD ["serve"]

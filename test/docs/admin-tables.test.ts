@@ -17,6 +17,8 @@ const flags = new Set([
   ...['--help', '--json', '--namespace', '--service-account', '--pod', '--pod-uid', '--token', '--class', '--out'],
 ]);
 const others = [
+  // of Node; the digit is no part of what is looked for
+  '--disable-sigusr',
   '--max-call-recv-msg-size',
   '--rotation-poll-interval',
   '--enable-csi-integration',

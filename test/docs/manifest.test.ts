@@ -8,6 +8,12 @@ interface Container {
   ports?: { name: string; containerPort: number }[];
   livenessProbe?: { httpGet: { port: string } };
   readinessProbe?: { httpGet: { port: string } };
+  volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
+}
+
+interface Projection {
+  path?: string;
+  items?: { path: string }[];
 }
 
 interface Manifest {
@@ -33,6 +39,28 @@ describe('manifests/install.yaml', () => {
     assert.notEqual(http, metrics);
     assert.equal(keymount.livenessProbe?.httpGet.port, 'http');
     assert.equal(keymount.readinessProbe?.httpGet.port, 'http');
+  });
+
+  it('gives the token to the container of keymount alone', () => {
+    assert.equal(pod.spec.automountServiceAccountToken, false);
+    const folder = '/var/run/secrets/kubernetes.io/serviceaccount';
+    const [token] = pod.spec.volumes.filter((volume: { projected?: object }) => volume.projected !== undefined);
+    const mounts = (container: Container) => container.volumeMounts.filter(({ name }) => name === token.name);
+    assert.deepEqual(mounts(keymount), [{ name: token.name, mountPath: folder, readOnly: true }]);
+    for (const container of pod.spec.initContainers) assert.deepEqual(mounts(container), []);
+    const { sources } = token.projected;
+    const files = sources.flatMap(({ serviceAccountToken, configMap, downwardAPI }: Record<string, Projection>) =>
+      [serviceAccountToken, ...(configMap?.items ?? []), ...(downwardAPI?.items ?? [])].flatMap(
+        (each) => each?.path ?? [],
+      ),
+    );
+    assert.deepEqual(files, ['token', 'ca.crt', 'namespace']);
+    // no other volume brings one
+    assert.equal(pod.spec.volumes.filter((volume: object) => 'projected' in volume).length, 1);
+  });
+
+  it('is as important to a node as the driver', () => {
+    assert.equal(pod.spec.priorityClassName, 'system-node-critical');
   });
 
   it('lets nobody in but namespaces with a label, to the metrics alone', () => {
