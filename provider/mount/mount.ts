@@ -79,7 +79,7 @@ export async function mount(
     parts.onReply(caller.volume, emptyVolume);
     return emptyVolume;
   }
-  const key = files.every(hasOwnVersion) ? new Uint8Array() : await parts.versionKey(dialect, signal);
+  const key = files.every(hasOwnVersion) ? undefined : await parts.versionKey(dialect, signal);
   const reply = { files, versions: versionsOf(files, key) };
   parts.replies.put(replyKey, reply);
   parts.onReply(caller.volume, reply);

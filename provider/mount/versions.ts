@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { KeymountError } from '../errors.ts';
 import type { DialectName } from '../plan/plan.ts';
 import type { File } from './files.ts';
 
@@ -17,8 +18,10 @@ export type VersionKey = (dialect: DialectName, signal: AbortSignal) => Promise<
  * and is the same on every node: padded base64url of HMAC-SHA256 over the settings and the bytes. Some drop-in dialects have the
  * backend's own version instead.
  */
-export function versionOf({ contents, output, backendVersion }: File, key: Uint8Array): string {
+export function versionOf({ contents, output, backendVersion }: File, key: Uint8Array | undefined): string {
   if (hasOwnVersion({ output, backendVersion })) return backendVersion;
+  // Whoever reads versions could try out contents against an HMAC with a key that everybody has.
+  if (key === undefined || key.length === 0) throw new KeymountError('internal', 'a version without its key');
   const hmac = createHmac('sha256', prepared(key));
   if (output.versionPrefix !== undefined) hmac.update(output.versionPrefix);
   return padded(hmac.update(contents).digest('base64url'));
@@ -36,12 +39,12 @@ function prepared(key: Uint8Array): KeyObject {
   return object;
 }
 
-/** Needs no key. */
+/** It needs no key. */
 export function hasOwnVersion({ output, backendVersion }: Pick<File, 'output' | 'backendVersion'>): boolean {
   return output.backendVersion === true && backendVersion !== '';
 }
 
-export function versionsOf(files: readonly File[], key: Uint8Array): ObjectVersion[] {
+export function versionsOf(files: readonly File[], key: Uint8Array | undefined): ObjectVersion[] {
   return files.map((file) => ({ id: file.output.versionId ?? file.path, version: versionOf(file, key) }));
 }
 

@@ -64,6 +64,31 @@ async function failure(work: Promise<unknown>): Promise<KeymountError> {
 }
 
 describe('a Mount', () => {
+  it('has the key for versions wherever one file has no version of its own', async () => {
+    const objects = ['a', 'b'].map((name) => `- {objectName: ${name}, objectType: secretsmanager}\n`).join('');
+    for (const [own, keyed] of [
+      [['v1', 'v2'], 0],
+      [['', 'v2'], 1],
+      [['v1', ''], 1],
+      [['', ''], 1],
+    ] as const) {
+      let keys = 0;
+      const versionKey = async () => {
+        keys++;
+        return Buffer.from('a'.repeat(32));
+      };
+      const { store, run } = world({ versionKey });
+      for (const [index, address] of ['secretsmanager:a', 'secretsmanager:b'].entries())
+        store.set(address, readOf({ bytes: Buffer.from('x'), version: own[index] ?? '' }));
+      const { versions } = await run(objects, 'aws');
+      assert.equal(keys, keyed, own.join());
+      for (const [index, { version }] of versions.entries()) {
+        if (own[index]) assert.equal(version, own[index]);
+        else assert.match(version, /^[\w-]{43}=$/);
+      }
+    }
+  });
+
   it('is the files of the class with their versions', async () => {
     const { store, run, record } = world();
     store.set('kv/db', readOf({ user: 'u', password: 'p' }));

@@ -70,6 +70,25 @@ describe('plans', () => {
     assert.equal(errors[0], errors[1]);
   });
 
+  it('do not remember what says nothing of the class', async () => {
+    const answers: (KeymountError | undefined)[] = [
+      new KeymountError('deadline-exceeded', 'the class takes too long to read'),
+      new KeymountError('internal', 'a defect'),
+      undefined,
+    ];
+    const parse: ConstructorParameters<typeof Plans>[1]['parse'] = async ({ dialect, parameters, options }) => {
+      const error = answers.shift();
+      return error === undefined ? { plan: parseClass(dialect, parameters, options) } : { error };
+    };
+    const plans = new Plans({}, { parse });
+    const large = classOf(`${good}\n#${'x'.repeat(9_000)}`);
+    await assert.rejects(async () => get(plans, 'vault', large), { code: 'deadline-exceeded' });
+    await assert.rejects(async () => get(plans, 'vault', large), { code: 'internal' });
+    assert.equal(plans.size, 0);
+    assert.ok(await get(plans, 'vault', large));
+    assert.equal(plans.size, 1);
+  });
+
   it('of large classes are made apart, once for all who ask at the same time', async () => {
     const plans = newPlans();
     const large = classOf(`${good}\n#${'x'.repeat(9_000)}`);

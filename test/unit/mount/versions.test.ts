@@ -99,3 +99,10 @@ describe('versions of our own format', () => {
     assert.notEqual(a[0]?.version, b[0]?.version);
   });
 });
+
+describe('a version without its key', () => {
+  it('is never made', () => {
+    const objects = '- {file: a, secret: kv/db, key: a}';
+    assert.throws(() => versions('keymount', objects, { a: 'x' }, new Uint8Array()), { code: 'internal' });
+  });
+});
