@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { Code, KeymountError } from '../errors.ts';
+import type { Trust } from '../net/trust.ts';
 import type { DialectName, InlineSettings, Source } from '../plan/plan.ts';
 import type { Content } from '../render/select.ts';
 import type { AllowRule, Settings } from '../settings/settings.ts';
@@ -138,6 +139,8 @@ export interface BackendDeps {
   readonly random: () => number;
   /** The proxy environment of the process; a connection may set its own. */
   readonly proxy: Settings['proxy'];
+  /** Whom to trust where a connection names no CA. Absent: the CAs of the system in the usual places. */
+  readonly trust?: Trust;
   /** Largest reply that is read, in bytes. */
   readonly replyBytes: number;
   /** Told of every request to a server, each try on its own. */

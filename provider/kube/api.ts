@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { Trust } from '../net/trust.ts';
 import type { Clock } from '../util/clock.ts';
 import { isJsonObject, type JsonObject, ownKey, parseJson } from '../util/json.ts';
 import { SecretString } from '../util/secret-string.ts';
@@ -51,6 +52,8 @@ export interface KubeApiDeps {
   readonly timeout?: number;
   /** Bytes of one reply, 2 MiB unless told: no Secret is larger. */
   readonly largestReply?: number;
+  /** Whom to trust where the configuration names no CA. Absent: the CAs of the system in the usual places. */
+  readonly trust?: Trust;
 }
 
 /**
@@ -58,7 +61,7 @@ export interface KubeApiDeps {
  * second are what makes the Go providers slow in a storm, and the API server has its own priority and fairness.
  */
 export function createKubeApi(config: KubeConfig, deps: KubeApiDeps): KubeApi {
-  const transport = createTransport(config, deps.clock, deps.largestReply ?? 2 * 1024 * 1024);
+  const transport = createTransport(config, deps.clock, deps.largestReply ?? 2 * 1024 * 1024, deps.trust);
 
   async function call(method: 'GET' | 'POST', path: string, body: string | undefined, options: CallOptions) {
     const signal = options.signal ?? new AbortController().signal;

@@ -1,12 +1,12 @@
-import { Agent } from 'node:https';
-import { createSecureContext } from 'node:tls';
-import type { Code, KeymountError } from '../errors.ts';
 import { hostPort } from '../net/address.ts';
 import { connectionFailure } from '../net/connection-error.ts';
 import { exchange, type Line, type Reply } from '../net/request.ts';
+import { type Trust, usualTrust } from '../net/trust.ts';
 import type { Clock } from '../util/clock.ts';
+import { createKubeAgents } from './agents.ts';
+import { asKubeError } from './as-kube-error.ts';
 import type { KubeConfig } from './config.ts';
-import { KubeError, noAnswer } from './kube-error.ts';
+import { KubeError } from './kube-error.ts';
 import { createMaterialReader, type Material } from './material.ts';
 import { openStream, type Stream, type StreamBounds } from './stream.ts';
 
@@ -35,32 +35,16 @@ export interface ApiMessage {
 /** The JWKS has a type of its own, and a server that has no other: a plain application/json is answered 406 there. */
 const anyJson = 'application/json, application/jwk-set+json';
 
-/** Connections at once; more calls wait for one. */
-const mostConnections = 16;
-
-/** Milliseconds that an idle connection is kept: below the 60 s after which common load balancers drop it silently. */
-const idle = 45_000;
-
-export function createTransport(config: KubeConfig, clock: Clock, mostBytes: number): Transport {
+export function createTransport(
+  config: KubeConfig,
+  clock: Clock,
+  mostBytes: number,
+  trust: Trust = usualTrust,
+): Transport {
   const material = createMaterialReader();
   const read = async (one: Material | undefined) => (one === undefined ? undefined : await material.read(one));
   const peer = { address: config.server.text, endpoint: hostPort(config.server) };
-  let current: { readonly agent: Agent; readonly stamp: string } | undefined;
-
-  async function currentAgent(): Promise<Agent> {
-    const { ca, clientCertificate } = config;
-    const tls = {
-      ca: await read(ca),
-      cert: await read(clientCertificate?.cert),
-      key: await read(clientCertificate?.key),
-    };
-    const stamp = JSON.stringify(tls);
-    if (current?.stamp === stamp) return current.agent;
-    const agent = createAgent(config, tls);
-    if (current !== undefined) retire(current.agent);
-    current = { agent, stamp };
-    return agent;
-  }
+  const agents = createKubeAgents(config, read, trust);
 
   async function headersFor(accept: string, hasBody: boolean): Promise<Record<string, string>> {
     const token = (await read(config.token))?.trim();
@@ -77,7 +61,7 @@ export function createTransport(config: KubeConfig, clock: Clock, mostBytes: num
       const asKube = (error: unknown) =>
         error instanceof KubeError || signal.aborted ? error : asKubeError(connectionFailure(error, peer).failure);
       const headers = await headersFor(accept, false);
-      const call = { address: config.server, agent: await currentAgent(), path, headers };
+      const call = { address: config.server, agent: await agents.current(), path, headers };
       try {
         const { status, chunks } = await openStream(call, bounds, clock, signal);
         return { status, chunks: mapErrors(chunks, asKube) };
@@ -87,7 +71,7 @@ export function createTransport(config: KubeConfig, clock: Clock, mostBytes: num
     },
     async exchange({ method, path, body, accept = anyJson, maxBytes = mostBytes }, timeout, signal) {
       const headers = await headersFor(accept, body !== undefined);
-      const line: Line = { address: config.server, peer, agent: await currentAgent(), lookup: undefined, clock };
+      const line: Line = { address: config.server, peer, agent: await agents.current(), lookup: undefined, clock };
       const bounds = { timeout, connectTimeout: timeout, maxBytes };
       const outcome = await exchange(line, { method, path, headers, body }, bounds, signal);
       if ('reply' in outcome) return outcome.reply;
@@ -95,7 +79,7 @@ export function createTransport(config: KubeConfig, clock: Clock, mostBytes: num
       throw asKubeError(outcome.failure);
     },
     token: async () => (await read(config.token))?.trim(),
-    close: () => current?.agent.destroy(),
+    close: agents.close,
   };
 }
 
@@ -105,44 +89,4 @@ async function* mapErrors(chunks: AsyncIterable<Buffer>, map: (error: unknown) =
   } catch (error) {
     throw map(error);
   }
-}
-
-const reasons: Readonly<Partial<Record<Code, string>>> = {
-  'backend-unreachable': noAnswer.unreachable,
-  'backend-untrusted': noAnswer.untrusted,
-};
-
-// Without the hint: it is about the connections of backends.
-function asKubeError({ code, message, reason }: KeymountError): KubeError {
-  const text = reason === undefined ? message : `${message}: ${reason}`;
-  return new KubeError(undefined, reasons[code] ?? noAnswer.badReply, text);
-}
-
-interface TlsText {
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-}
-
-function createAgent({ skipVerify, serverName }: KubeConfig, tls: TlsText): Agent {
-  const options = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
-  try {
-    return new Agent({
-      keepAlive: true,
-      maxSockets: mostConnections,
-      maxFreeSockets: 4,
-      timeout: idle,
-      secureContext: createSecureContext({ minVersion: 'TLSv1.2', ...options }),
-      rejectUnauthorized: !skipVerify,
-      ...(serverName === undefined ? {} : { servername: serverName }),
-    });
-  } catch {
-    throw new KubeError(undefined, noAnswer.badCredentials, 'the CA or the client certificate is no usable PEM');
-  }
-}
-
-/** Calls in flight end on their old connections, idle ones are closed. */
-function retire(agent: Agent): void {
-  agent.maxFreeSockets = 0;
-  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
 }

@@ -10,6 +10,7 @@ import { createPodFacts } from '../kube/pod-facts.ts';
 import { createPodTokens, type PodTokens } from '../kube/pod-token.ts';
 import { createVersionKeys, type VersionKeys } from '../kube/version-key.ts';
 import type { LeaseEvent } from '../leases/lease-event.ts';
+import { createTrust } from '../net/trust.ts';
 import { Connections } from '../sessions/connections.ts';
 import { createIdentityProver, type IdentityProver } from '../sessions/identity.ts';
 import { Reads } from '../sessions/reads.ts';
@@ -66,12 +67,13 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
   const clock = systemClock;
   const { log, onRequest = () => {}, onLogin, onLease } = use;
   const connections = await Connections.open(settings);
+  const trust = createTrust(settings.systemRoots, (path, reason) => log.warn({ event: 'tls-bundle', path, reason }));
   const kubeConfig = await findKubeConfig({ kubeconfig: settings.kubeconfig, ...surroundings });
-  const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock });
+  const api = kubeConfig === undefined ? undefined : createKubeApi(kubeConfig, { clock, trust });
   const podTokens = api === undefined || !settings.tokenRequestFallback ? undefined : createPodTokens({ api, clock });
   const secrets = new Secrets();
   const { proxy, limits, nodeName, sessionMaxAge, refreshInterval, versionKeys } = settings;
-  const backendDeps = { clock, random: surroundings.random, proxy, replyBytes: limits.replyBytes, onRequest };
+  const backendDeps = { clock, random: surroundings.random, proxy, trust, replyBytes: limits.replyBytes, onRequest };
   const sessions = new Sessions({
     deps: backendDeps,
     podTokens,

@@ -3,6 +3,7 @@ import { Agent as TlsAgent } from 'node:https';
 import type { Clock } from '../util/clock.ts';
 import type { Address } from './address.ts';
 import { createTlsMaterialReader, type TlsFiles, type TlsMaterial } from './tls-files.ts';
+import type { Trust } from './trust.ts';
 
 export interface TlsSettings extends TlsFiles {
   /** The name that the certificate must have (and SNI asks for) instead of the address's host. */
@@ -25,6 +26,8 @@ export interface AgentsOptions {
 export interface Agents {
   /** Node's agent for them, another one when the TLS files have changed. Throws what reading those throws. */
   readonly current: () => Promise<Agent>;
+  /** A handshake failed: the TLS files are looked at before the next use. */
+  readonly doubt: () => void;
   readonly close: () => void;
 }
 
@@ -34,9 +37,9 @@ const idle = 45_000;
 /** Idle connections kept after a storm; a few, and in the storm itself many would be made again and again. */
 const maxIdle = 64;
 
-export function createAgents(options: AgentsOptions, clock: Clock): Agents {
+export function createAgents(options: AgentsOptions, clock: Clock, trust: Trust): Agents {
   const { address, tls } = options;
-  const files = address.scheme === 'https' ? createTlsMaterialReader(tls, clock) : undefined;
+  const files = address.scheme === 'https' ? createTlsMaterialReader(tls, clock, trust) : undefined;
   let agent: Agent | undefined;
   let material: TlsMaterial | undefined;
   return {
@@ -49,6 +52,7 @@ export function createAgents(options: AgentsOptions, clock: Clock): Agents {
       }
       return agent;
     },
+    doubt: () => files?.doubt(),
     close: () => agent?.destroy(),
   };
 }

@@ -5,9 +5,11 @@ import { abortedError } from './aborted.ts';
 import { type Address, hostPort } from './address.ts';
 import { type Agents, type AgentsOptions, createAgents, type TlsSettings } from './agents.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
+import type { Failure } from './connection-error.ts';
 import { guardedLookup } from './forbidden-ip.ts';
 import { type ProxySettings, proxyFor, proxyName } from './proxy.ts';
 import { type Bounds, exchange, type Line, type Message, type Outcome } from './request.ts';
+import { type Trust, usualTrust } from './trust.ts';
 
 /** What kept connections have in common. Equal options share a pool. */
 export interface PoolOptions {
@@ -36,6 +38,8 @@ export interface PoolDeps {
   /** 0 <= x < 1. */
   readonly random: () => number;
   readonly proxies: ProxySettings;
+  /** Absent: the CAs of the system in the usual places. */
+  readonly trust?: Trust | undefined;
 }
 
 /** An eighth of the requests in flight is never all of one lane. */
@@ -52,8 +56,8 @@ export function agentsOptions(options: PoolOptions, proxies: ProxySettings): Age
 /** `agents`: its connections, if it has them in common with others. */
 export function createPool(
   options: PoolOptions,
-  { clock, random, proxies }: PoolDeps,
-  agents: Agents = createAgents(agentsOptions(options, proxies), clock),
+  { clock, random, proxies, trust = usualTrust }: PoolDeps,
+  agents: Agents = createAgents(agentsOptions(options, proxies), clock, trust),
 ): Pool {
   const { address, maxConcurrent, guarded } = options;
   const { proxy } = agentsOptions(options, proxies);
@@ -70,6 +74,11 @@ export function createPool(
     try {
       const line: Line = { address, peer, agent: await agents.current(), lookup, clock };
       outcome = await exchange(line, message, bounds, signal);
+      if (!isUntrusted(outcome)) return outcome;
+      agents.doubt();
+      const agent = await agents.current();
+      // Nobody has seen the request, and the CA was replaced meanwhile.
+      if (outcome.unsent && agent !== line.agent) outcome = await exchange({ ...line, agent }, message, bounds, signal);
       return outcome;
     } finally {
       admission.done(signal.aborted ? undefined : outcome);
@@ -90,4 +99,8 @@ export function createPool(
     breaker: () => breaker.state(),
     close: agents.close,
   };
+}
+
+function isUntrusted(outcome: Outcome): outcome is Failure {
+  return 'failure' in outcome && outcome.failure.code === 'backend-untrusted';
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Agents, createAgents } from './agents.ts';
 import { agentsOptions, createPool, type Pool, type PoolDeps, type PoolOptions } from './pool.ts';
+import { usualTrust } from './trust.ts';
 
 /**
  * The lines of a backend, one pool for each address and way to reach it. Connections belong to a server: addresses that differ in
@@ -23,7 +24,7 @@ export function createPools(deps: PoolDeps): Pools {
   function agentsOf(options: PoolOptions): Agents {
     const wanted = agentsOptions(options, deps.proxies);
     const key = JSON.stringify(wanted);
-    const agents = servers.get(key) ?? createAgents(wanted, deps.clock);
+    const agents = servers.get(key) ?? createAgents(wanted, deps.clock, deps.trust ?? usualTrust);
     servers.set(key, agents);
     return agents;
   }

@@ -1,8 +1,12 @@
 import { promises as fs } from 'node:fs';
 import { join, sep } from 'node:path';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { KeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { readPemBundle } from './pem-bundle.ts';
+import { secureContext } from './secure-context.ts';
+import { leftOutText } from './system-roots.ts';
+import type { Trust } from './trust.ts';
 
 /** A file that somebody may replace at any time. */
 export interface TlsFile {
@@ -13,13 +17,20 @@ export interface TlsFile {
   readonly notOf?: readonly string[] | undefined;
 }
 
-/** The TLS files of a connection. Without `ca` and `caDir` the CAs that Node trusts count. */
+/** PEM that an admin gave as it is. */
+export interface TlsPem {
+  readonly pem: string;
+}
+
+/** The TLS files of a connection. Without `ca` and `caDir` the CAs of the system count. */
 export interface TlsFiles {
-  readonly ca?: TlsFile | undefined;
+  readonly ca?: TlsFile | TlsPem | undefined;
   /** A directory of PEM files; `ca` goes before it. */
   readonly caDir?: TlsFile | undefined;
   readonly cert?: TlsFile | undefined;
   readonly key?: TlsFile | undefined;
+  /** Whom the server's certificate is by does not matter: the CAs of the system are not read. */
+  readonly skipVerify?: boolean;
 }
 
 /** TLS material in use. A new object means that the files have changed. */
@@ -30,39 +41,50 @@ export interface TlsMaterial {
 export interface TlsMaterialReader {
   /** The present material; looks at the files at most every few seconds. Throws `backend-untrusted`, `address-not-allowed`. */
   readonly current: () => Promise<TlsMaterial>;
+  /** The files may be behind, for a handshake failed: the next `current` looks at them, if nobody did just now. */
+  readonly doubt: () => void;
 }
 
 /** Milliseconds between two looks at the files. */
 const lookEvery = 5_000;
 
+/** The same after a failed handshake: a storm of those must not become one of looks. */
+const lookAgain = 250;
+
 /** Larger files are no PEM files of CAs: the bundle of all public ones has 250 KiB. */
 const largestFile = 4 * 1024 * 1024;
 
-export function createTlsMaterialReader(files: TlsFiles, clock: Clock): TlsMaterialReader {
+export function createTlsMaterialReader(files: TlsFiles, clock: Clock, trust: Trust): TlsMaterialReader {
   let known: { readonly stamp: string; readonly material: TlsMaterial } | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let looking: Promise<TlsMaterial> | undefined;
+  let doubted = false;
 
   async function look(): Promise<TlsMaterial> {
     try {
       const paths = await locate(files);
       const stamp = await stampOf(Object.values(paths).flat());
-      if (known?.stamp !== stamp) known = { stamp, material: await read(paths) };
+      if (known?.stamp !== stamp) known = { stamp, material: await read(files, paths, trust) };
     } catch (thrown) {
       // Files that are half replaced will be whole at the next look; until then what worked keeps working.
       if (known === undefined) throw asUnreadable(thrown);
     }
     lookedAt = clock.now();
+    doubted = false;
     return known.material;
   }
 
   return {
     current() {
-      if (known !== undefined && clock.now() - lookedAt < lookEvery) return Promise.resolve(known.material);
+      const isFresh = clock.now() - lookedAt < (doubted ? lookAgain : lookEvery);
+      if (known !== undefined && isFresh) return Promise.resolve(known.material);
       looking ??= look().finally(() => {
         looking = undefined;
       });
       return looking;
+    },
+    doubt() {
+      doubted = true;
     },
   };
 }
@@ -75,11 +97,11 @@ interface Paths {
 
 async function locate({ ca, caDir, cert, key }: TlsFiles): Promise<Paths> {
   const one = async (file: TlsFile | undefined) => (file === undefined ? [] : [await allowedPath(file)]);
-  return {
-    ca: ca === undefined && caDir !== undefined ? await filesIn(await allowedPath(caDir)) : await one(ca),
-    cert: await one(cert),
-    key: await one(key),
+  const cas = async () => {
+    if (ca !== undefined) return 'pem' in ca ? [] : await one(ca);
+    return caDir === undefined ? [] : await filesIn(await allowedPath(caDir));
   };
+  return { ca: await cas(), cert: await one(cert), key: await one(key) };
 }
 
 /** The path to read; checked anew each time, for a symlink may have been turned. */
@@ -130,16 +152,28 @@ async function stampOf(paths: readonly string[]): Promise<string> {
   );
 }
 
-async function read({ ca, cert, key }: Paths): Promise<TlsMaterial> {
-  const [cas, [ownCert], [ownKey]] = await Promise.all([readAll(ca), readAll(cert), readAll(key)]);
-  const options: SecureContextOptions = { minVersion: 'TLSv1.2' };
-  // OpenSSL takes such a file without a word, and then trusts nobody.
-  if (cas.length > 0 && !cas.some((each) => each.includes('-----BEGIN ')))
-    throw new Unreadable(ca[0] ?? '', 'it holds no certificate in PEM');
-  if (cas.length > 0) options.ca = cas;
-  if (ownCert !== undefined) options.cert = ownCert;
-  if (ownKey !== undefined) options.key = ownKey;
-  return { context: createSecureContext(options) };
+async function read(files: TlsFiles, paths: Paths, trust: Trust): Promise<TlsMaterial> {
+  const [cas, [cert], [key]] = await Promise.all([casOf(files, paths, trust), readAll(paths.cert), readAll(paths.key)]);
+  if (cas !== undefined) return { context: secureContext({ cas, cert, key }) };
+  if (files.skipVerify) return { context: secureContext({ cert, key }) };
+  const system = await trust.system();
+  if (cert === undefined && key === undefined) return { context: system.context };
+  return { context: secureContext({ cas: system.cas, cert, key }) };
+}
+
+/** Undefined: no CA is set. OpenSSL would take a bundle without any, and then trust nobody without a word. */
+async function casOf({ ca, caDir }: TlsFiles, paths: Paths, trust: Trust): Promise<string[] | undefined> {
+  const from = ca ?? caDir;
+  if (from === undefined) return undefined;
+  const name = 'pem' in from ? 'given as text' : from.path;
+  const texts = 'pem' in from ? [from.pem] : await readAll(paths.ca);
+  const cas = texts.flatMap((text, index) => {
+    const { certificates, leftOut } = readPemBundle(String(text));
+    if (leftOut > 0) trust.told(paths.ca[index] ?? name, leftOutText(leftOut, certificates.length));
+    return certificates;
+  });
+  if (cas.length === 0) throw new Unreadable(name, 'it holds no certificate in PEM');
+  return cas;
 }
 
 function readAll(paths: readonly string[]): Promise<Buffer[]> {
@@ -162,18 +196,18 @@ class Unreadable extends Error {
   }
 }
 
-/** OpenSSL's text names no content of a file, but is not ours: only its code is shown. */
+/** OpenSSL's whole text is not ours: only its reason is shown, one of a fixed list (`ee key too small`), or its code. */
 function asUnreadable(thrown: unknown): KeymountError {
   if (thrown instanceof KeymountError) return thrown;
   if (thrown instanceof Unreadable) {
     return new KeymountError('backend-untrusted', `cannot use the TLS file ${thrown.path}`, { reason: thrown.reason });
   }
-  const { code, path } = thrown as NodeJS.ErrnoException;
+  const { code, path, reason } = thrown as NodeJS.ErrnoException & { readonly reason?: string };
   if (path !== undefined) {
     return new KeymountError('backend-untrusted', `cannot read the TLS file ${path}`, { reason: code });
   }
   return new KeymountError('backend-untrusted', 'cannot use the TLS files of the connection', {
-    reason: code ?? 'they are not PEM',
+    reason: reason ?? code ?? 'they are not PEM',
     hint: 'certificate and key must be PEM and belong together',
   });
 }

@@ -98,6 +98,13 @@ export const gcpKnobs: KnobsOf<GcpDropIn> = {
     about:
       'Who may use `auth: provider-adc`, which reads as keymount itself and not as the pod: `namespace/serviceaccount`, where `*` stands for any run of characters. Nobody unless set.',
   },
+  ca: {
+    kind: path,
+    default: undefined,
+    flag: 'gcp-ca',
+    about:
+      "PEM file of the CAs that are trusted instead of the usual ones, for Google's APIs, the token exchange and IAM alike.",
+  },
   timeout: { kind: duration(1), default: 10_000, flag: 'gcp-timeout', about: 'Time for one request.' },
   retries: {
     kind: whole(0, 10),

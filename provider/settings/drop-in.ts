@@ -1,5 +1,16 @@
 import { many } from './kind.ts';
-import { addressPattern, duration, line, mountPath, path, proxyUrl, serverAddress, whole, yesNo } from './kinds.ts';
+import {
+  addressPattern,
+  duration,
+  line,
+  mountPath,
+  path,
+  pathOrPem,
+  proxyUrl,
+  serverAddress,
+  whole,
+  yesNo,
+} from './kinds.ts';
 import type { KnobsOf } from './knob.ts';
 import type { VaultDropIn } from './settings.ts';
 
@@ -98,11 +109,12 @@ function tlsKnobs(
 ): KnobsOf<VaultDropIn['tls']> {
   return {
     ca: {
-      kind: path,
+      kind: pathOrPem,
       default: undefined,
       flag: flag('tls-ca-cert'),
-      variables: variables('CACERT'),
-      about: 'PEM file of the CAs that are trusted instead of the usual ones.',
+      // As api.Config.ReadEnvironment of the Go client: the text goes before the file.
+      variables: [...variables('CACERT_BYTES'), ...variables('CACERT')],
+      about: 'PEM file of the CAs that are trusted instead of the usual ones, or the PEM text itself.',
     },
     caDir: {
       kind: path,

@@ -44,7 +44,6 @@ const useFlag = (flag: string) => `has no effect on keymount; use --vault-${flag
 const ignored: Readonly<Record<string, string>> = {
   TOKEN: 'is ignored: keymount reads with the identity of each pod, never with a token of its own',
   AGENT_ADDR: useFlag('addr'),
-  CACERT_BYTES: useFlag('tls-ca-cert'),
   CLIENT_CERT_BYTES: useFlag('tls-client-cert'),
   CLIENT_KEY_BYTES: useFlag('tls-client-key'),
   CLIENT_TIMEOUT: useFlag('timeout'),

@@ -11,6 +11,18 @@ export const path: Kind<string> = checked(
   (text) => text.startsWith('/') && !text.includes('\0'),
 );
 
+/** A path, or the PEM text itself, which has lines. */
+export const pathOrPem: Kind<string> = checked(
+  'path',
+  'an absolute path, or certificates in PEM',
+  (text) => (text.startsWith('/') && !/\p{Cc}/u.test(text)) || (isPem(text) && !text.includes('\0')),
+);
+
+/** Is a value of `pathOrPem` the text itself? */
+export function isPem(value: string): boolean {
+  return !value.startsWith('/') && value.includes('-----BEGIN CERTIFICATE-----');
+}
+
 // https://pkg.go.dev/strconv#ParseBool, which the Go providers read VAULT_SKIP_VERIFY with.
 const truths = ['1', 't', 'T', 'TRUE', 'true', 'True'];
 const falsehoods = ['0', 'f', 'F', 'FALSE', 'false', 'False'];

@@ -165,6 +165,22 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
       about: 'Hosts, domains, addresses and CIDR ranges that are reached without a proxy.',
     },
   },
+  systemRoots: {
+    file: {
+      kind: line,
+      default: undefined,
+      variables: ['SSL_CERT_FILE'],
+      about:
+        "PEM file of the CAs that are trusted where a connection names none, as Go programs read it. Unless set, the file of the system's distribution; where there is none, the CAs that Node brings along.",
+    },
+    dirs: {
+      kind: line,
+      default: undefined,
+      variables: ['SSL_CERT_DIR'],
+      about:
+        'Directories of PEM files of such CAs, with `:` between them; they count besides the file. Unless set, `/etc/ssl/certs` and `/etc/pki/tls/certs`.',
+    },
+  },
   dropIn: {
     vault: dropInKnobs('vault'),
     openbao: dropInKnobs('openbao'),

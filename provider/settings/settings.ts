@@ -63,6 +63,12 @@ export interface Settings {
     /** Hosts, domains, addresses and ranges that are reached directly, as NO_PROXY lists them. */
     readonly no: readonly string[];
   };
+  /** The CAs for connections that name none: SSL_CERT_FILE and SSL_CERT_DIR unless set here, else where Go looks for them. */
+  readonly systemRoots: {
+    readonly file: string | undefined;
+    /** `:` between them. */
+    readonly dirs: string | undefined;
+  };
   /**
    * Named connections as written in the configuration file; each checked by its backend's schema at start. Without a prototype,
    * so that a class's `connection: constructor` finds nothing. Numbers that would not print as they were written (`0400`,
@@ -113,6 +119,7 @@ export interface VaultDropIn {
   /** Audiences of other stores, or of the API server, whose tokens go to addresses that a class alone chose as well. Default none. */
   readonly audiences: readonly string[];
   readonly tls: {
+    /** A path, or the PEM text itself (`isPem`). */
     readonly ca: string | undefined;
     readonly caDir: string | undefined;
     readonly serverName: string | undefined;
@@ -195,6 +202,8 @@ export interface GcpDropIn {
   readonly publishSecret: boolean;
   /** Who may use `auth: provider-adc`: `namespace/serviceaccount` patterns. */
   readonly providerIdentity: readonly string[];
+  /** PEM file of the CAs that are trusted instead of the usual ones. */
+  readonly ca: string | undefined;
   /** Milliseconds for one request, default 10 s. */
   readonly timeout: number;
   /** Tries after the first, default 2. */

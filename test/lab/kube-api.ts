@@ -38,6 +38,8 @@ export interface KubeApiServer extends KubeObjects {
   fault: (call: string) => Fault | undefined;
   /** A new certificate of a new CA for new connections. */
   renewCertificate(): void;
+  /** That certificate, its chain behind it, for new connections; `ca` is no longer who signed it. */
+  useCertificate(pem: { cert: string; key: string }): void;
   /** Breaks all connections and refuses new ones. */
   goAway(): Promise<void>;
   /** The same port again. */
@@ -90,6 +92,7 @@ export async function startKubeApi(): Promise<KubeApiServer> {
       certificate = makeCertificate();
       server.setSecureContext(certificate);
     },
+    useCertificate: (pem) => server.setSecureContext(pem),
     goAway,
     comeBack: () => listen(port),
     close: goAway,

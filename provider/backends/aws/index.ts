@@ -42,11 +42,11 @@ export function createAwsBackend(kind: string, service: AwsService | undefined):
   };
 }
 
-function openNetwork({ clock, random, proxy }: BackendDeps): Network {
+function openNetwork({ clock, random, proxy, trust }: BackendDeps): Network {
   let client: Promise<SecretsManager> | undefined;
   return {
-    pools: createPools({ clock, random, proxies: proxy }),
-    agentPools: createPools({ clock, random, proxies: { https: undefined, http: undefined, no: [] } }),
+    pools: createPools({ clock, random, proxies: proxy, trust }),
+    agentPools: createPools({ clock, random, proxies: { https: undefined, http: undefined, no: [] }, trust }),
     secretsManager: () => (client ??= createSecretsManager()),
   };
 }

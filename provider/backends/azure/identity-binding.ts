@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { isIP } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, type SecureContext } from 'node:tls';
 import { KeymountError } from '../../errors.ts';
-import type { Address } from '../../net/address.ts';
+import { type Address, hostPort } from '../../net/address.ts';
 import type { TlsSettings } from '../../net/agents.ts';
+import { connectionFailure } from '../../net/connection-error.ts';
+import { createTlsMaterialReader } from '../../net/tls-files.ts';
+import { type Trust, usualTrust } from '../../net/trust.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { TokenProxy } from './connection.ts';
 
@@ -17,10 +20,12 @@ const handshakeTimeout = 10_000;
  */
 export class TokenProxies {
   readonly #clock: Clock;
+  readonly #trust: Trust;
   readonly #names = new Map<string, string>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, trust: Trust = usualTrust) {
     this.#clock = clock;
+    this.#trust = trust;
   }
 
   /** Throws `login-failed` where the name of the cluster cannot be found. */
@@ -46,10 +51,12 @@ export class TokenProxies {
   async #findCluster(address: Address, ca: string | undefined, signal: AbortSignal): Promise<string> {
     let names: string;
     try {
-      names = await this.#alternativeNames(address, ca === undefined ? undefined : await fs.readFile(ca), signal);
+      const files = ca === undefined ? {} : { ca: { path: ca } };
+      const { context } = await createTlsMaterialReader(files, this.#clock, this.#trust).current();
+      names = await this.#alternativeNames(address, context, signal);
     } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
-      throw failed(`no TLS connection to ${address.text}${code === undefined ? '' : ` (${code})`}`);
+      const { failure } = connectionFailure(thrown, { address: address.text, endpoint: hostPort(address) });
+      throw failed(failure.reason === undefined ? failure.message : `${failure.message}: ${failure.reason}`);
     }
     const id = /(?:^|, )DNS:hcp-kubernetes\.([^,\s]+)\.svc\.cluster\.local(?:,|$)/.exec(names)?.[1];
     if (id === undefined) throw failed(`the certificate of ${address.text} names no cluster of AKS`);
@@ -57,12 +64,12 @@ export class TokenProxies {
   }
 
   /** `DNS:kubernetes, DNS:hcp-kubernetes.….svc.cluster.local` of a certificate that was verified. */
-  async #alternativeNames({ host, port }: Address, ca: Buffer | undefined, signal: AbortSignal): Promise<string> {
+  async #alternativeNames({ host, port }: Address, context: SecureContext, signal: AbortSignal): Promise<string> {
     const socket = connect({
       host,
       port,
       ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...(ca === undefined ? {} : { ca: [ca] }),
+      secureContext: context,
     });
     const giveUp = new AbortController();
     try {

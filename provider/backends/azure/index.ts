@@ -21,7 +21,7 @@ export function createAzureBackend(): Backend<AzureConnection, AzureRef> {
     shared ??= {
       lines: new Lines(deps),
       tokens: new Tokens(deps.clock),
-      proxies: new TokenProxies(deps.clock),
+      proxies: new TokenProxies(deps.clock, deps.trust),
       resources: new LRUCache({ max: 1_000 }),
     };
     return shared;

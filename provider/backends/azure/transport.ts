@@ -29,10 +29,10 @@ export class Lines {
   readonly #deps: BackendDeps;
 
   constructor(deps: BackendDeps) {
-    const { clock, random, proxy } = deps;
+    const { clock, random, proxy, trust } = deps;
     this.#deps = deps;
-    this.#far = createPools({ clock, random, proxies: proxy });
-    this.#near = createPools({ clock, random, proxies: { https: undefined, http: undefined, no: [] } });
+    this.#far = createPools({ clock, random, proxies: proxy, trust });
+    this.#near = createPools({ clock, random, proxies: { https: undefined, http: undefined, no: [] }, trust });
   }
 
   list() {

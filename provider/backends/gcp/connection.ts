@@ -13,6 +13,8 @@ export interface GcpConnection {
   /** For the same: a region, or `global`. */
   readonly location: string;
   readonly auth: GcpAuth;
+  /** PEM file of the CAs that are trusted instead of the usual ones. */
+  readonly ca: string | undefined;
   /** Milliseconds for one request. */
   readonly timeout: number;
   /** Tries after the first. */
@@ -121,17 +123,19 @@ export const gcpConnectionSchema: z.ZodType<GcpConnection> = z
     metadataHost: host.optional(),
     universeDomain: domain.default('googleapis.com'),
     auth: auth.default({ method: 'workload-identity', cluster: {}, delegates: [] }),
+    ca: path.optional(),
     timeout: duration.default(10_000),
     retries: z.int().min(0).max(10).default(2),
     maxConcurrent: z.int().min(1).max(10_000).default(64),
     proxy: line.refine(isProxyUrl, 'must be the URL of an HTTP proxy, as http://squid:3128').optional(),
   })
   .transform(
-    ({ project, location, auth, timeout, retries, maxConcurrent, proxy, ...options }): GcpConnection => ({
+    ({ project, location, auth, ca, timeout, retries, maxConcurrent, proxy, ...options }): GcpConnection => ({
       endpoints: endpointsOf(options),
       project,
       location,
       auth: authOf(auth),
+      ca,
       timeout,
       retries,
       maxConcurrent,

@@ -20,10 +20,10 @@ export function createGcpBackend(service: Service): Backend<GcpConnection, GcpRe
   function partsOf(connection: GcpConnection, deps: BackendDeps): LoginParts {
     const known = lines.get(connection);
     if (known !== undefined) return known;
-    const { clock, random, proxy } = deps;
+    const { clock, random, proxy, trust } = deps;
     pools ??= {
-      apis: createPools({ clock, random, proxies: proxy }),
-      metadata: createPools({ clock, random, proxies: { https: undefined, http: undefined, no: [] } }),
+      apis: createPools({ clock, random, proxies: proxy, trust }),
+      metadata: createPools({ clock, random, proxies: { https: undefined, http: undefined, no: [] }, trust }),
     };
     const { auth } = connection;
     const line = createLine(connection, pools, deps);

@@ -20,6 +20,7 @@ export function inlineConnection(
     project: undefined,
     location: 'global',
     auth: auth === 'provider-adc' ? { method: 'provider-adc', credentials, refusesKey: publishSecret } : podAdc(),
+    ca: rest.ca,
     timeout: rest.timeout,
     retries: rest.retries,
     maxConcurrent: rest.maxConcurrent,

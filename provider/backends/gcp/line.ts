@@ -34,7 +34,8 @@ export function createLine(
   pools: { readonly apis: Pools; readonly metadata: Pools },
   deps: BackendDeps,
 ): GcpLine {
-  const { maxConcurrent, proxy, retries, timeout, endpoints } = connection;
+  const { ca, maxConcurrent, proxy, retries, timeout, endpoints } = connection;
+  const tls = { skipVerify: false, ...(ca === undefined ? {} : { ca: { path: ca } }) };
   const maxBytes = deps.replyBytes;
 
   function send(
@@ -68,7 +69,7 @@ export function createLine(
         },
         body: text,
       };
-      const pool = pools.apis.get({ address, tls: { skipVerify: false }, maxConcurrent, proxy, guarded: false });
+      const pool = pools.apis.get({ address, tls, maxConcurrent, proxy, guarded: false });
       return send(pool, message, kind, { timeout, connectTimeout }, signal);
     },
     askMetadata(path, signal) {

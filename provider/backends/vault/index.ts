@@ -22,7 +22,7 @@ export function createVaultBackend(kind: 'vault' | 'openbao'): Backend<VaultConn
   let pools: Pools | undefined;
 
   async function openLine(connection: VaultConnection, deps: BackendDeps): Promise<VaultLine> {
-    pools ??= createPools({ clock: deps.clock, random: deps.random, proxies: deps.proxy });
+    pools ??= createPools({ clock: deps.clock, random: deps.random, proxies: deps.proxy, trust: deps.trust });
     const client = await createVaultClient(createTransport(connection, pools, deps), connection.namespace);
     const ask = (target: string, token: string, signal: AbortSignal) =>
       client.send({ method: 'GET', target, token }, signal);

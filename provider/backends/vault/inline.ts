@@ -5,6 +5,7 @@ import type { TlsSettings } from '../../net/agents.ts';
 import { isForbiddenIp } from '../../net/forbidden-ip.ts';
 import type { TlsFile } from '../../net/tls-files.ts';
 import type { DialectName, InlineSettings } from '../../plan/plan.ts';
+import { isPem } from '../../settings/kinds.ts';
 import type { VaultDropIn } from '../../settings/settings.ts';
 import type { AdminSettings } from '../backend.ts';
 import { adminKeyFiles, otherAudiences } from './admin-files.ts';
@@ -106,7 +107,9 @@ function tlsOf(
   }
   const lent = lendCertificate && ownCert === undefined;
   return {
-    ca: chosen('caCert') ?? admins(defaults.ca),
+    ca:
+      chosen('caCert') ??
+      (defaults.ca !== undefined && isPem(defaults.ca) ? { pem: defaults.ca } : admins(defaults.ca)),
     caDir: chosen('caDir') ?? admins(defaults.caDir),
     cert: lent ? admins(defaults.cert) : ownCert,
     key: lent ? admins(defaults.key) : ownKey,

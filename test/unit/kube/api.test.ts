@@ -9,10 +9,12 @@ import { KubeError } from '../../../provider/kube/kube-error.ts';
 import { getNode } from '../../../provider/kube/nodes.ts';
 import { createImmutableSecret, getSecretField } from '../../../provider/kube/secrets.ts';
 import { getServiceAccount, requestToken } from '../../../provider/kube/service-accounts.ts';
+import { createTrust } from '../../../provider/net/trust.ts';
 import { systemClock } from '../../../provider/util/clock.ts';
 import { type KubeApiServer, kubeConfigOf, startKubeApi } from '../../lab/kube-api.ts';
 import { aPod } from '../../lab/pod.ts';
 import { scratchFolder } from '../../lab/scratch.ts';
+import { makeCa, makeIntermediate, makeLeaf } from '../net/certificates.ts';
 
 function fails(status: number | undefined, reason: string, message = /./) {
   return (error: unknown) => {
@@ -157,6 +159,48 @@ describe('the client of the API server', () => {
   it('trusts no unknown CA unless told to skip the verification', async () => {
     await assert.rejects(getNode(connect({ ca: undefined }), 'node-1'), fails(undefined, 'Untrusted'));
     assert.equal((await getNode(connect({ ca: undefined, skipVerify: true }), 'node-1'))['kind'], 'Node');
+  });
+
+  it('trusts a CA file that holds the certificate of the server alone, or only an intermediate', async () => {
+    // kubeadm with an external CA, RKE2 and Rancher put an intermediate into ca.crt, which kubectl takes for an anchor.
+    const intermediate = makeIntermediate(makeCa('root'));
+    const leaf = makeLeaf(intermediate);
+    server.useCertificate({ cert: leaf.cert + intermediate.cert, key: leaf.key });
+    try {
+      for (const ca of [intermediate.cert, leaf.cert]) {
+        assert.equal((await getNode(connect({ ca: { data: ca } }), 'node-1'))['kind'], 'Node');
+      }
+      const other = connect({ ca: { data: makeIntermediate(makeCa('root')).cert } });
+      await assert.rejects(getNode(other, 'node-1'), fails(undefined, 'Untrusted'));
+    } finally {
+      server.renewCertificate();
+    }
+  });
+
+  it('takes every CA of a bundle that has a broken block, and tells of it once', async () => {
+    const told: string[][] = [];
+    const trust = createTrust({ file: undefined, dirs: undefined }, (...told_) => told.push(told_));
+    const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const file = join(scratchFolder('ca'), 'ca.crt');
+    writeFileSync(file, broken + server.ca());
+    const api = connect({ ca: { file } }, { trust });
+    await getNode(api, 'node-1');
+    await getNode(api, 'node-1');
+    assert.deepEqual(
+      told.map(([path]) => path),
+      [file],
+    );
+    const nothing = connect({ ca: { data: broken } });
+    await assert.rejects(getNode(nothing, 'node-1'), fails(undefined, 'BadCredentials', /PEM/));
+  });
+
+  it('trusts the CAs of the system where the kubeconfig names none', async () => {
+    const file = join(scratchFolder('ca'), 'system.pem');
+    writeFileSync(file, server.ca());
+    const trust = createTrust({ file, dirs: '/nowhere' }, () => {});
+    assert.equal((await getNode(connect({ ca: undefined }, { trust }), 'node-1'))['kind'], 'Node');
+    const none = createTrust({ file: '/nowhere/ca.pem', dirs: '/nowhere' }, () => {});
+    await assert.rejects(getNode(connect({ ca: undefined }, { trust: none }), 'node-1'), fails(undefined, 'Untrusted'));
   });
 
   it('names the file that it cannot read, and the PEM that it cannot use', async () => {

@@ -12,8 +12,12 @@ export interface Certificate {
 export interface LeafOptions {
   /** As OpenSSL writes subjectAltName; `IP:127.0.0.1,DNS:localhost` unless told. */
   names?: string;
-  /** For how many days; 0 for one that ends as it is made. */
+  /** For how many days; 0 for one that ends as it is made, less for one that has ended. */
   days?: number;
+  /** Bits of an RSA key; an elliptic curve unless told. */
+  rsa?: number;
+  /** Whole line of keyUsage or the like, besides. */
+  extension?: string;
 }
 
 /** A new certificate authority. */
@@ -24,24 +28,43 @@ export function makeCa(name = 'test CA'): Certificate {
   });
 }
 
+/** An authority by another one. */
+export function makeIntermediate(ca: Certificate, days = 2): Certificate {
+  return makeLeaf(ca, { days, names: 'DNS:intermediate.invalid', extension: 'basicConstraints=critical,CA:TRUE' });
+}
+
+/** A server's certificate that is by itself and no CA, with the hardest key usages. */
+export function makeSelfSigned({ names = 'IP:127.0.0.1,DNS:localhost', days = 2 }: LeafOptions = {}): Certificate {
+  return within((path) => {
+    const extensions = [`subjectAltName=${names}`, 'basicConstraints=critical,CA:FALSE', 'keyUsage=digitalSignature'];
+    writeFileSync(path('ext'), extensions.join('\n'));
+    openssl(['req', '-new', ...newKey(path('k')), '-subj', '/CN=self', '-out', path('r')]);
+    const signed = ['-signkey', path('k'), '-extfile', path('ext'), '-days', String(days)];
+    openssl(['x509', '-req', '-in', path('r'), ...signed, '-out', path('c')]);
+    return { cert: read(path('c')), key: read(path('k')) };
+  });
+}
+
 /** A certificate by the authority, for servers and clients alike. */
 export function makeLeaf(
   ca: Certificate,
-  { names = 'IP:127.0.0.1,DNS:localhost', days = 2 }: LeafOptions = {},
+  { names = 'IP:127.0.0.1,DNS:localhost', days = 2, rsa, extension }: LeafOptions = {},
 ): Certificate {
   return within((path) => {
     writeFileSync(path('ca'), ca.cert);
     writeFileSync(path('cakey'), ca.key, { mode: 0o600 });
-    writeFileSync(path('ext'), `subjectAltName=${names}\n`);
-    openssl(['req', '-new', ...newKey(path('k')), '-subj', '/CN=leaf', '-out', path('r')]);
+    writeFileSync(path('ext'), `subjectAltName=${names}\n${extension ?? ''}\n`);
+    const subject = extension?.includes('CA:TRUE') ? '/CN=intermediate' : '/CN=leaf';
+    openssl(['req', '-new', ...newKey(path('k'), rsa), '-subj', subject, '-out', path('r')]);
     const signed = ['-CA', path('ca'), '-CAkey', path('cakey'), '-CAcreateserial', '-extfile', path('ext')];
     openssl(['x509', '-req', '-in', path('r'), ...signed, '-days', String(days), '-out', path('c')]);
     return { cert: read(path('c')), key: read(path('k')) };
   });
 }
 
-function newKey(file: string): string[] {
-  return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file];
+function newKey(file: string, rsa?: number): string[] {
+  const key = rsa === undefined ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : [`rsa:${rsa}`];
+  return ['-newkey', ...key, '-nodes', '-keyout', file];
 }
 
 function within(make: (path: (name: string) => string) => Certificate): Certificate {

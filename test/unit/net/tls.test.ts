@@ -214,9 +214,7 @@ describe('TLS', () => {
     symlinkSync('..two', join(volume, '..new'));
     renameSync(join(volume, '..new'), join(volume, '..data'));
     symlinkSync('..data/ca.pem', join(volume, 'ca.pem'));
-    now += 4_000;
-    assert.match(await ask(pool), /is not trusted/, 'the files are not looked at for each request');
-    now += 2_000;
+    now += 300;
     assert.equal(await ask(pool), 'null');
   });
 });

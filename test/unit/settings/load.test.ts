@@ -18,6 +18,7 @@ const vaultDefaults = {
     key: undefined,
     skipVerify: false,
   },
+  audiences: [],
   allowedAddresses: undefined,
   // As of the Go client: azure/creds may take half a minute.
   timeout: 60_000,
@@ -56,6 +57,7 @@ const gcpDefaults = {
   credentials: undefined,
   publishSecret: false,
   providerIdentity: [],
+  ca: undefined,
   timeout: 10_000,
   retries: 2,
   maxConcurrent: 64,
@@ -122,6 +124,7 @@ describe('settings of which none is given', () => {
         mountTimeout: 110_000,
         drainTimeout: 10_000,
       },
+      systemRoots: { file: undefined, dirs: undefined },
       proxy: { https: undefined, http: undefined, no: [] },
       dropIn: {
         vault: vaultDefaults,

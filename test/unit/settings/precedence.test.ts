@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NamedKnob } from '../../../provider/settings/knob.ts';
 import { namedKnobs } from '../../../provider/settings/knobs.ts';
-import { load } from './loading.ts';
+import { load, mistakes } from './loading.ts';
 
 // Four values of every form, as text; what they are read as differs from each other and from every default.
 const samples: Readonly<Record<string, readonly [string, string, string, string]>> = {
@@ -133,6 +133,28 @@ describe('the variables of others', () => {
       assert.equal(warnings.filter((warning) => warning.includes('not verified')).length, 2);
     });
   }
+
+  it('may hold the CA itself, which goes before the file of one', () => {
+    const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const caOf = (env: Record<string, string>, argv: string[] = []) => {
+      const { settings, warnings } = load({ env, argv });
+      assert.deepEqual(warnings, []);
+      return [settings.dropIn.vault.tls.ca, settings.dropIn.openbao.tls.ca];
+    };
+    assert.deepEqual(caOf({ VAULT_CACERT_BYTES: pem, VAULT_CACERT: '/v.pem' }), [pem, pem]);
+    assert.deepEqual(caOf({ BAO_CACERT_BYTES: `${pem}x`, VAULT_CACERT_BYTES: pem }), [pem, `${pem}x`]);
+    assert.deepEqual(caOf({ VAULT_CACERT_BYTES: pem, BAO_CACERT: '/b.pem' }), [pem, pem]);
+    assert.deepEqual(caOf({ VAULT_CACERT_BYTES: '', BAO_CACERT: '/b.pem' }), [undefined, '/b.pem']);
+    assert.deepEqual(caOf({ VAULT_CACERT_BYTES: pem }, ['--vault-tls-ca-cert=/own.pem']), ['/own.pem', pem]);
+    assert.deepEqual(mistakes({ env: { BAO_CACERT_BYTES: 'CANARY' } }), [
+      'BAO_CACERT_BYTES: must be an absolute path, or certificates in PEM',
+    ]);
+  });
+
+  it('say where the CAs of the system are, as Go programs read them', () => {
+    const env = { SSL_CERT_FILE: '/etc/own.pem', SSL_CERT_DIR: '/a:/b' };
+    assert.deepEqual(load({ env }).settings.systemRoots, { file: '/etc/own.pem', dirs: '/a:/b' });
+  });
 
   it('that hold a token are ignored with a warning, and the token is nowhere', () => {
     const env = { VAULT_TOKEN: 'hvs.CANARY', BAO_TOKEN: 's.CANARY' };
