@@ -67,7 +67,31 @@ const untrusted: Readonly<Record<string, string>> = {
   CERT_REVOKED: 'it was revoked',
 };
 
+// What X509_verify_cert says besides, in Node's words; `UNSPECIFIED` is each reason that Node has no word for, such as a weak key.
+// https://nodejs.org/docs/latest-v24.x/api/tls.html#x509-certificate-error-codes
+const otherwiseUntrusted: ReadonlySet<string> = new Set([
+  'UNSPECIFIED',
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_REJECTED',
+  'HOSTNAME_MISMATCH',
+  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+  'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
+  'ERROR_IN_CERT_NOT_BEFORE_FIELD',
+  'ERROR_IN_CERT_NOT_AFTER_FIELD',
+  'UNABLE_TO_GET_CRL',
+  'UNABLE_TO_DECRYPT_CRL_SIGNATURE',
+  'CRL_SIGNATURE_FAILURE',
+  'CRL_NOT_YET_VALID',
+  'CRL_HAS_EXPIRED',
+  'ERROR_IN_CRL_LAST_UPDATE_FIELD',
+  'ERROR_IN_CRL_NEXT_UPDATE_FIELD',
+]);
+
+/** Named like failures of TLS, but the connection went away: another try may help. */
+const wentAway: ReadonlySet<string> = new Set(['ERR_SSL_UNEXPECTED_EOF_WHILE_READING', 'ERR_TLS_HANDSHAKE_TIMEOUT']);
+
 const ownCa = 'set the CA of the connection (tls.ca) to the one that signed it';
+const stronger = 'give the server, and the CA if need be, a key of at least 2048 bits (RSA) and a signature of SHA-256';
 const untrustedHints: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'renew the certificate of the server',
   CERT_NOT_YET_VALID: 'check the clock of the node and of the server',
@@ -82,7 +106,7 @@ export function connectionFailure(thrown: unknown, peer: Peer): Failure {
     const reason = Object.hasOwn(unreachable, code) ? unreachable[code]?.(peer.endpoint) : undefined;
     if (reason !== undefined) return unreachableFailure(peer, reason, beforeConnect.has(code));
     const known = tlsFailure(code, error, peer) ?? protocolFailure(code, error, peer);
-    if (known !== undefined) return { failure: known, transient: false };
+    if (known !== undefined) return { failure: known, transient: false, ...(isRefusal(code) ? { unsent: true } : {}) };
   }
   return unreachableFailure(peer, `the connection to ${peer.endpoint} failed (${codeOf(thrown) || 'unknown error'})`);
 }
@@ -90,6 +114,11 @@ export function connectionFailure(thrown: unknown, peer: Peer): Failure {
 export function unreachableFailure({ address }: Peer, reason: string, unsent = false): Failure {
   const failure = new KeymountError('backend-unreachable', `cannot reach ${address}`, { reason });
   return { failure, transient: true, ...(unsent ? { unsent } : {}) };
+}
+
+/** It is this side that ended the handshake, before anything was sent. */
+function isRefusal(code: string): boolean {
+  return Object.hasOwn(untrusted, code) || otherwiseUntrusted.has(code) || code === 'ERR_TLS_CERT_ALTNAME_INVALID';
 }
 
 function tlsFailure(code: string, error: object, { address }: Peer): KeymountError | undefined {
@@ -106,11 +135,24 @@ function tlsFailure(code: string, error: object, { address }: Peer): KeymountErr
       hint: 'use one of them in the address, or set the server name of the connection (tls.serverName)',
     });
   }
-  if (!/^(?:ERR_(?:SSL|TLS|OSSL)_|EPROTO$)/.test(code)) return undefined;
+  if (otherwiseUntrusted.has(code)) {
+    const reason = sentenceOf(error);
+    return new KeymountError('backend-untrusted', title, {
+      reason,
+      hint: /weak|small/.test(reason) ? stronger : ownCa,
+    });
+  }
+  if (!isOfTls(code, error)) return undefined;
   const reason = opensslReason(code, error);
   if (/wrong version number|packet length too long|http request/.test(reason)) {
     return new KeymountError('backend-untrusted', `${address} does not speak TLS`, {
       hint: 'if the server has TLS disabled, its address begins with http://',
+    });
+  }
+  if (/protocol version|unsupported protocol/.test(reason)) {
+    return new KeymountError('backend-untrusted', `no TLS connection to ${address}`, {
+      reason,
+      hint: 'keymount speaks TLS 1.2 and 1.3',
     });
   }
   if (/certificate|unknown ca|handshake failure|access denied/.test(reason)) {
@@ -157,10 +199,27 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** OpenSSL's own word for it, one of a fixed list; Node has it in the code or, with EPROTO, in the text only. */
+/** Node says it by the code, by OpenSSL's library, or in the text alone, as with EPROTO, which may come from a socket as well. */
+function isOfTls(code: string, error: object): boolean {
+  if (wentAway.has(code)) return false;
+  return /^ERR_(?:SSL|TLS|OSSL)_/.test(code) || 'library' in error || opensslText(error) !== undefined;
+}
+
+/** OpenSSL's own word for it, one of a fixed list. */
 function opensslReason(code: string, error: object): string {
-  const text = code === 'EPROTO' && 'message' in error ? String(error.message) : '';
-  return /SSL routines:[^:]*:([^:]+):/.exec(text)?.[1] ?? words(code);
+  return opensslText(error) ?? ('reason' in error && 'library' in error ? String(error.reason) : words(code));
+}
+
+/** `…:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:…` */
+function opensslText(error: object): string | undefined {
+  const text = 'message' in error ? String(error.message) : '';
+  return /:error:[0-9A-F]{8}:[^:]+:[^:]*:([^:]+):/.exec(text)?.[1];
+}
+
+/** What X509_verify_cert_error_string says, without the advice that Node adds to it. */
+function sentenceOf(error: object): string {
+  const text = 'message' in error ? String(error.message) : '';
+  return /^[^;]*/.exec(text)?.[0] || 'OpenSSL does not say why';
 }
 
 /** `ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED` → `tlsv13 alert certificate required`. */
@@ -171,12 +230,12 @@ function words(code: string): string {
     .replaceAll('_', ' ');
 }
 
-/** What the certificate is for, at most three names: it comes from whoever answered. */
 /** The name that was looked for, the address's host or the server name of the connection. */
 function wantedOf(error: object): string {
   return 'host' in error && typeof error.host === 'string' ? error.host.slice(0, 253) : 'that of the address';
 }
 
+/** What the certificate is for, at most three names: it comes from whoever answered. */
 function namesOf(error: object): string {
   const cert = 'cert' in error ? error.cert : undefined;
   const names = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? cert.subjectaltname : undefined;
