@@ -16,6 +16,7 @@ const places = {
   drongo: 'bin/drongo',
   fakekube: 'bin/fakekube',
   ministack: 'bin/ministack',
+  goclient: 'bin/goclient',
   mintjwt: 'bin/mintjwt',
   moto_server: 'bin/moto_server',
   mountbench: 'bin/mountbench',

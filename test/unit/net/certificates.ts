@@ -10,12 +10,16 @@ export interface Certificate {
 }
 
 export interface LeafOptions {
-  /** As OpenSSL writes subjectAltName; `IP:127.0.0.1,DNS:localhost` unless told. */
+  /** As OpenSSL writes subjectAltName; `IP:127.0.0.1,DNS:localhost` unless told, empty for none. */
   names?: string;
+  /** The common name. */
+  commonName?: string;
   /** For how many days; 0 for one that ends as it is made, less for one that has ended. */
   days?: number;
   /** Bits of an RSA key; an elliptic curve unless told. */
   rsa?: number;
+  /** Digest of the signature; SHA-256 unless told. */
+  digest?: 'sha1' | 'sha256';
   /** Whole line of keyUsage or the like, besides. */
   extension?: string;
 }
@@ -48,16 +52,16 @@ export function makeSelfSigned({ names = 'IP:127.0.0.1,DNS:localhost', days = 2 
 /** A certificate by the authority, for servers and clients alike. */
 export function makeLeaf(
   ca: Certificate,
-  { names = 'IP:127.0.0.1,DNS:localhost', days = 2, rsa, extension }: LeafOptions = {},
+  { names = 'IP:127.0.0.1,DNS:localhost', days = 2, rsa, extension, commonName, digest = 'sha256' }: LeafOptions = {},
 ): Certificate {
   return within((path) => {
     writeFileSync(path('ca'), ca.cert);
     writeFileSync(path('cakey'), ca.key, { mode: 0o600 });
-    writeFileSync(path('ext'), `subjectAltName=${names}\n${extension ?? ''}\n`);
-    const subject = extension?.includes('CA:TRUE') ? '/CN=intermediate' : '/CN=leaf';
+    writeFileSync(path('ext'), `${names === '' ? '' : `subjectAltName=${names}`}\n${extension ?? ''}\n`);
+    const subject = `/CN=${commonName ?? (extension?.includes('CA:TRUE') ? 'intermediate' : 'leaf')}`;
     openssl(['req', '-new', ...newKey(path('k'), rsa), '-subj', subject, '-out', path('r')]);
     const signed = ['-CA', path('ca'), '-CAkey', path('cakey'), '-CAcreateserial', '-extfile', path('ext')];
-    openssl(['x509', '-req', '-in', path('r'), ...signed, '-days', String(days), '-out', path('c')]);
+    openssl(['x509', '-req', `-${digest}`, '-in', path('r'), ...signed, '-days', String(days), '-out', path('c')]);
     return { cert: read(path('c')), key: read(path('k')) };
   });
 }
