@@ -59,6 +59,6 @@ async function read(roots: SystemRoots, told: Trust['told']): Promise<SystemTrus
     });
   }
   // NODE_EXTRA_CA_CERTS; among those that Node brings along it has them already.
-  const cas = found.length === 0 ? undefined : [...found, ...getCACertificates('extra')];
+  const cas = found.length === 0 ? undefined : [...new Set([...found, ...getCACertificates('extra')])];
   return { cas, context: secureContext({ cas }) };
 }

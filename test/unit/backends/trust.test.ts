@@ -94,6 +94,7 @@ const dialects: [DialectName, string, Record<string, unknown>, Record<string, st
   ['aws', 'aws', { region: 'eu-central-1' }, { AWS_ENDPOINT_URL_STS: nowhere }, 'AWS_CA_BUNDLE'],
   ['gcp', 'gcp-secretmanager', {}, pool, 'KEYMOUNT_GCP_CA'],
   ['gke', 'gcp-secretmanager', {}, pool, 'KEYMOUNT_GCP_CA'],
+  ['azure', 'azure-keyvault', { vault: 'kv-shop', clientId: 'c', tenant: 't' }, {}, 'KEYMOUNT_AZURE_CA'],
 ];
 
 describe('a connection', () => {
