@@ -37,7 +37,7 @@ export async function podIdentityCredentials(
   const ask = async (address: Address): Promise<Outcome> => {
     const pool = pools.get({
       address,
-      tls: { skipVerify: false },
+      tls: { skipVerify: false, ...(connection.ca === undefined ? {} : { ca: { path: connection.ca } }) },
       maxConcurrent: 16,
       proxy: undefined,
       guarded: false,

@@ -74,6 +74,7 @@ const kinds: [string, Record<string, unknown>, (ca: string) => Record<string, un
   ['vault', { address: nowhere }, (ca) => ({ tls: { ca } })],
   ['openbao', { address: nowhere }, (ca) => ({ tls: { ca } })],
   ['aws-secretsmanager', { region: 'eu-central-1', stsEndpoint: nowhere }, (ca) => ({ ca })],
+  ['aws', { region: 'eu-central-1', auth: { method: 'pod-identity' }, podIdentityEndpoint: nowhere }, (ca) => ({ ca })],
   ['aws-ssm', { region: 'eu-central-1', stsEndpoint: nowhere }, (ca) => ({ ca })],
   ['azure-keyvault', { address: nowhere, authority: nowhere }, (ca) => ({ tls: { ca } })],
   [
