@@ -42,6 +42,8 @@ export function parseAddress(text: string): { address: Address } | { problem: st
   const port = url.port === '' ? defaultPorts[scheme] : Number(url.port);
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   if (host === '') return { problem: 'has no host' };
+  // The URL parser leaves an IP address with two final dots as it is, and takes it for a name.
+  if (host.endsWith('.')) return { problem: 'is not a valid URL' };
   const prefix = url.pathname.replace(/\/+$/, '');
   return {
     address: { scheme, host, port, prefix, socketPath: undefined, text: hostText(scheme, host, port) + prefix },

@@ -1,10 +1,12 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
 import { KeymountError } from '../errors.ts';
+import { embeddedIpv4 } from './embedded-ipv4.ts';
 
 /**
- * Networks that no class may choose to talk to: link-local with the clouds' metadata services and node agents, "this host",
- * multicast and reserved. Loopback is not among them: inside the pod it is the pod itself.
+ * Networks that no class may choose to talk to: link-local with the clouds' metadata services and node agents, "this host" (to which
+ * Linux connects as to loopback, so that an address of it is only a disguise), multicast and reserved. Loopback is not among them:
+ * inside the pod it is the pod itself.
  */
 const forbidden = new BlockList();
 for (const [net, prefix] of [
@@ -24,18 +26,20 @@ for (const [net, prefix] of [
   ['ff00::', 8],
   ['fd00:ec2::', 32], // EC2 metadata, EKS Pod Identity agent
   ['fd20:ce::', 32], // Google Cloud metadata
+  ['fd00:c1::a9fe:a9fe', 128], // Oracle Cloud metadata
+  ['fd00:42::42', 128], // Scaleway metadata
+  ['fd00:a9fe:a9fe::1', 128], // Akamai (Linode) metadata
 ] as const) {
   forbidden.addSubnet(net, prefix, 'ipv6');
 }
 
-/** Is it an address that a class must not reach? Also in its IPv4-mapped, NAT64 and 6to4 spellings. False for names. */
+/** Is it an address that a class must not reach? Also in the IPv6 spellings that lead to an IPv4 address. False for names. */
 export function isForbiddenIp(ip: string): boolean {
   const plain = ip.replace(/%.*$/, '');
   if (isIP(plain) === 0) return false;
   if (!isIPv6(plain)) return forbidden.check(plain, 'ipv4');
   if (forbidden.check(plain, 'ipv6')) return true;
-  const inner = embeddedIpv4(plain);
-  return inner !== undefined && forbidden.check(inner, 'ipv4');
+  return embeddedIpv4(plain).some((inner) => forbidden.check(inner, 'ipv4'));
 }
 
 /**
@@ -63,31 +67,4 @@ function refusal(hostname: string, ip: string): KeymountError {
   return new KeymountError('address-not-allowed', `${hostname} resolves to ${ip}, which a class must not reach`, {
     hint: 'link-local and metadata addresses are only for connections of the admin',
   });
-}
-
-/** The IPv4 address inside `::ffff:0:0/96`, `::/96`, `64:ff9b::/96` (NAT64) and `2002::/16` (6to4). */
-function embeddedIpv4(ip: string): string | undefined {
-  const words = expand(ip);
-  const zeros = (from: number, to: number) => words.slice(from, to).every((word) => word === 0);
-  const [first = 0, second = 0, third = 0] = words;
-  const pair = (at: number) => dotted(words[at] ?? 0, words[at + 1] ?? 0);
-  if (first === 0x2002) return dotted(second, third);
-  if (first === 0x64 && second === 0xff9b && zeros(2, 6)) return pair(6);
-  if (zeros(0, 5) && words[5] === 0xffff) return pair(6);
-  // `::1` is no IPv4 address.
-  if (zeros(0, 6) && words[6] !== 0) return pair(6);
-  return undefined;
-}
-
-function dotted(high: number, low: number): string {
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
-}
-
-/** The eight words of a valid IPv6 address. The URL parser writes a dotted tail as words. */
-function expand(ip: string): number[] {
-  const [head = '', tail] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::');
-  const words = (text: string) => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)));
-  if (tail === undefined) return words(head);
-  const [before, after] = [words(head), words(tail)];
-  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
 }

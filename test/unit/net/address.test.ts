@@ -55,6 +55,8 @@ describe('an address', () => {
       'https://va ult',
       'https://vault\n',
       'https://vault:99999',
+      'https://vault../',
+      'http://169.254.169.254..:80',
       'https://vault/a/../b',
       'https://vault/%2e%2e/b',
       'https://vault/a/.',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { KeymountError } from '../../../provider/errors.ts';
 import { guardedLookup, isForbiddenIp } from '../../../provider/net/forbidden-ip.ts';
 
@@ -29,6 +30,19 @@ describe('a forbidden IP address', () => {
       '::169.254.169.254',
       '64:ff9b::a9fe:a9fe',
       '2002:a9fe:a9fe::1',
+      'fd00:c1::a9fe:a9fe',
+      'fd00:42::42',
+      'fd00:a9fe:a9fe::1',
+      '64:ff9b:1::a9fe:a9fe',
+      '64:ff9b:1:a9fe:a9:fe00::',
+      '64:ff9b:1:0:a9:fea9:fe00:0',
+      '64:ff9b:1:a9:fe:a9fe::',
+      '::ffff:0:a9fe:a9fe',
+      '::ffff:0:169.254.169.254',
+      '2001:0:a9fe:a9fe::1',
+      '2001:0:808:808:0:0:5601:5601',
+      '2001:db8::5efe:a9fe:a9fe',
+      '2001:db8::200:5efe:169.254.169.254',
     ]) {
       assert.ok(isForbiddenIp(ip), ip);
     }
@@ -48,11 +62,68 @@ describe('a forbidden IP address', () => {
       'fd00::1',
       'fec0::1',
       '64:ff9b::808:808',
+      '64:ff9b:1::a00:1',
+      '64:ff9b:1:7f00:0:100::',
+      '64:ff9b:2::a9fe:a9fe',
+      '::ffff:0:a00:1',
+      '2001:0:808:808:0:0:f5ff:fffe',
+      '2001:db8::5efe:10.0.0.1',
+      '2001:1::a9fe:a9fe',
       'vault.example',
       '',
     ]) {
       assert.ok(!isForbiddenIp(ip), ip);
     }
+  });
+});
+
+describe('a forbidden IPv4 address', () => {
+  const ipv4 = fc.oneof(
+    fc.ipV4(),
+    fc.constantFrom('169.254.169.254', '168.63.129.16', '100.100.100.200', '192.0.0.192', '224.0.0.1'),
+    fc.ipV4().map((ip) => ip.replace(/^\d+\.\d+/, '169.254')),
+  );
+  const hex = (byte: number) => byte.toString(16).padStart(2, '0');
+  /** Sixteen bytes as an IPv6 address without any shortening. */
+  const address = (bytes: readonly number[]) =>
+    Array.from({ length: 8 }, (_, index) => hex(bytes[2 * index] ?? 0) + hex(bytes[2 * index + 1] ?? 0)).join(':');
+  const nat64 = [0, 0x64, 0xff, 0x9b, 0, 1];
+
+  it('is one in every IPv6 address that leads to it', () => {
+    fc.assert(
+      fc.property(ipv4, fc.uint8Array({ minLength: 8, maxLength: 8 }), (ip, anyPrefix) => {
+        fc.pre(isForbiddenIp(ip) && !ip.startsWith('0.'));
+        const [a = 0, b = 0, c = 0, d = 0] = ip.split('.').map(Number);
+        const zeros = (count: number) => new Array<number>(count).fill(0);
+        for (const bytes of [
+          [...zeros(12), a, b, c, d],
+          [...zeros(10), 0xff, 0xff, a, b, c, d],
+          [...zeros(8), 0xff, 0xff, 0, 0, a, b, c, d],
+          [0, 0x64, 0xff, 0x9b, ...zeros(8), a, b, c, d],
+          [...nat64, a, b, 0, c, d],
+          [...nat64, 7, a, 0, b, c, d],
+          [...nat64, 7, 7, 0, a, b, c, d],
+          [...nat64, 7, 7, 0, 7, 7, 7, a, b, c, d],
+          [0x20, 0x02, a, b, c, d, 1, 2],
+          [0x20, 0x01, 0, 0, a, b, c, d],
+          [0x20, 0x01, 0, 0, ...anyPrefix, ~a & 255, ~b & 255, ~c & 255, ~d & 255],
+          [...anyPrefix, 0, 0, 0x5e, 0xfe, a, b, c, d],
+          [...anyPrefix, 2, 0, 0x5e, 0xfe, a, b, c, d],
+        ]) {
+          assert.ok(isForbiddenIp(address(bytes)), address(bytes));
+          assert.ok(isForbiddenIp(`${address(bytes)}%eth0`), address(bytes));
+        }
+      }),
+    );
+  });
+
+  it('makes no other address forbidden that has it elsewhere', () => {
+    fc.assert(
+      fc.property(ipv4, (ip) => {
+        const [a = 0, b = 0, c = 0, d = 0] = ip.split('.').map(Number);
+        assert.ok(!isForbiddenIp(address([0x20, 0x01, 0x0d, 0xb8, a, b, c, d, 1, 1, 1, 1, a, b, c, d])));
+      }),
+    );
   });
 });
 
