@@ -1,10 +1,11 @@
-import { Agent } from 'node:https';
 import type { SecureContext } from 'node:tls';
 import { KeymountError } from '../errors.ts';
+import { KeptAgent } from '../net/kept-agent.ts';
 import { readPemBundle } from '../net/pem-bundle.ts';
 import { secureContext } from '../net/secure-context.ts';
 import { leftOutText } from '../net/system-roots.ts';
 import type { Trust } from '../net/trust.ts';
+import type { Clock } from '../util/clock.ts';
 import { asKubeError } from './as-kube-error.ts';
 import type { KubeConfig } from './config.ts';
 import { KubeError, noAnswer } from './kube-error.ts';
@@ -13,12 +14,9 @@ import type { Material } from './material.ts';
 /** The kept connections to the API server. */
 export interface KubeAgents {
   /** Another agent where the CA or the client certificate has changed. Throws KubeError. */
-  readonly current: () => Promise<Agent>;
+  readonly current: () => Promise<KeptAgent>;
   readonly close: () => void;
 }
-
-/** Connections at once; more calls wait for one. */
-const mostConnections = 16;
 
 /** Milliseconds that an idle connection is kept: below the 60 s after which common load balancers drop it silently. */
 const idle = 45_000;
@@ -28,10 +26,11 @@ export function createKubeAgents(
   config: KubeConfig,
   read: (material: Material | undefined) => Promise<string | undefined>,
   trust: Trust,
+  clock: Clock,
 ): KubeAgents {
-  let current: { readonly agent: Promise<Agent>; readonly stamp: string } | undefined;
+  let current: { readonly agent: Promise<KeptAgent>; readonly stamp: string } | undefined;
 
-  async function find(): Promise<Agent> {
+  async function find(): Promise<KeptAgent> {
     const { ca, clientCertificate } = config;
     const tls = {
       ca: await read(ca),
@@ -40,7 +39,7 @@ export function createKubeAgents(
     };
     const stamp = JSON.stringify(tls);
     if (current?.stamp === stamp) return await current.agent;
-    const agent = contextOf(config, tls, trust).then((context) => createAgent(config, context));
+    const agent = contextOf(config, tls, trust).then((context) => createAgent(config, context, clock));
     current?.agent.then(retire, () => {});
     const next = { agent, stamp };
     current = next;
@@ -92,11 +91,11 @@ function caName({ ca }: KubeConfig): string {
   return ca !== undefined && 'file' in ca ? ca.file : 'the CA of the kubeconfig';
 }
 
-function createAgent({ skipVerify, serverName }: KubeConfig, context: SecureContext): Agent {
-  return new Agent({
+function createAgent({ skipVerify, serverName }: KubeConfig, context: SecureContext, clock: Clock): KeptAgent {
+  return new KeptAgent({
+    clock,
     keepAlive: true,
-    maxSockets: mostConnections,
-    maxFreeSockets: 4,
+    maxIdle: 4,
     timeout: idle,
     secureContext: context,
     rejectUnauthorized: !skipVerify,
@@ -105,7 +104,7 @@ function createAgent({ skipVerify, serverName }: KubeConfig, context: SecureCont
 }
 
 /** Calls in flight end on their old connections, idle ones are closed. */
-function retire(agent: Agent): void {
+function retire(agent: KeptAgent): void {
   agent.maxFreeSockets = 0;
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
 }

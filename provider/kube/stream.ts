@@ -1,6 +1,8 @@
-import type { IncomingMessage } from 'node:http';
-import { type Agent, request } from 'node:https';
+import type { Agent, IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import type { Address } from '../net/address.ts';
+import { Dialing } from '../net/dial.ts';
+import type { KeptRequestArgs } from '../net/kept-agent.ts';
 import type { Clock } from '../util/clock.ts';
 import { KubeError, noAnswer } from './kube-error.ts';
 
@@ -35,11 +37,14 @@ export async function openStream(
   signal.throwIfAborted();
   const { address, agent, path, headers } = call;
   const { host, port } = address;
-  const outgoing = request({ agent, method: 'GET', host, port, path: address.prefix + path, headers });
+  const dialing = new Dialing();
+  const options: KeptRequestArgs = { agent, dialing, method: 'GET', host, port, path: address.prefix + path, headers };
+  const outgoing = request(options);
   const done = new AbortController();
   const end = () => {
     signal.removeEventListener('abort', end);
     done.abort(null);
+    dialing.cancel();
     outgoing.destroy();
   };
   signal.addEventListener('abort', end, { once: true });

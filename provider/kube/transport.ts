@@ -3,6 +3,7 @@ import { connectionFailure } from '../net/connection-error.ts';
 import { exchange, type Line, type Reply } from '../net/request.ts';
 import { type Trust, usualTrust } from '../net/trust.ts';
 import type { Clock } from '../util/clock.ts';
+import { Semaphore } from '../util/semaphore.ts';
 import { createKubeAgents } from './agents.ts';
 import { asKubeError } from './as-kube-error.ts';
 import type { KubeConfig } from './config.ts';
@@ -35,6 +36,9 @@ export interface ApiMessage {
 /** The JWKS has a type of its own, and a server that has no other: a plain application/json is answered 406 there. */
 const anyJson = 'application/json, application/jwk-set+json';
 
+/** Calls at once, each with a connection; more wait for their turn. Those that are read while they come are not counted. */
+const mostCalls = 16;
+
 export function createTransport(
   config: KubeConfig,
   clock: Clock,
@@ -43,8 +47,9 @@ export function createTransport(
 ): Transport {
   const material = createMaterialReader();
   const read = async (one: Material | undefined) => (one === undefined ? undefined : await material.read(one));
+  const turns = new Semaphore(mostCalls);
   const peer = { address: config.server.text, endpoint: hostPort(config.server) };
-  const agents = createKubeAgents(config, read, trust);
+  const agents = createKubeAgents(config, read, trust, clock);
 
   async function headersFor(accept: string, hasBody: boolean): Promise<Record<string, string>> {
     const token = (await read(config.token))?.trim();
@@ -72,8 +77,13 @@ export function createTransport(
     async exchange({ method, path, body, accept = anyJson, maxBytes = mostBytes }, timeout, signal) {
       const headers = await headersFor(accept, body !== undefined);
       const line: Line = { address: config.server, peer, agent: await agents.current(), lookup: undefined, clock };
-      const bounds = { timeout, connectTimeout: timeout, maxBytes };
-      const outcome = await exchange(line, { method, path, headers, body }, bounds, signal);
+      const until = clock.now() + timeout;
+      const send = () => {
+        const left = Math.max(1, until - clock.now());
+        const bounds = { timeout: left, connectTimeout: left, maxBytes };
+        return exchange(line, { method, path, headers, body }, bounds, signal);
+      };
+      const outcome = await turns.run(send, signal);
       if ('reply' in outcome) return outcome.reply;
       signal.throwIfAborted();
       throw asKubeError(outcome.failure);

@@ -1,7 +1,9 @@
-import { Agent } from 'node:http';
-import { Agent as TlsAgent } from 'node:https';
+import type { Agent } from 'node:http';
+import { KeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Address } from './address.ts';
+import { KeptAgent } from './kept-agent.ts';
+import { parseProxy } from './proxy-url.ts';
 import { createTlsMaterialReader, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 import type { Trust } from './trust.ts';
 
@@ -16,7 +18,7 @@ export interface AgentsOptions {
   readonly address: Pick<Address, 'scheme' | 'host' | 'port' | 'socketPath'>;
   readonly tls: TlsSettings;
   readonly maxConcurrent: number;
-  /** URL of an HTTP proxy. */
+  /** URL of a proxy. */
   readonly proxy: string | undefined;
   /** As of PoolOptions: a connection whose address was not looked at serves nobody for whom it must be. */
   readonly guarded: boolean;
@@ -48,7 +50,7 @@ export function createAgents(options: AgentsOptions, clock: Clock, trust: Trust)
       if (agent === undefined || found !== material) {
         retire(agent);
         material = found;
-        agent = createAgent(options, found);
+        agent = createAgent(options, found, clock);
       }
       return agent;
     },
@@ -57,21 +59,37 @@ export function createAgents(options: AgentsOptions, clock: Clock, trust: Trust)
   };
 }
 
-function createAgent({ tls, maxConcurrent, proxy }: AgentsOptions, material: TlsMaterial | undefined): Agent {
+// Without a bound of connections: each line bounds its own requests, and one for all would let one that hangs hold up the others.
+function createAgent(
+  { address, tls, maxConcurrent, proxy: url }: AgentsOptions,
+  material: TlsMaterial | undefined,
+  clock: Clock,
+): Agent {
+  const proxy = url === undefined ? undefined : parseProxy(url);
+  if (url !== undefined && proxy === undefined) throw unknownProxy(address);
   const common = {
+    clock,
+    proxy,
     keepAlive: true,
-    // Each line bounds its own requests. A bound for all would let one that hangs hold up the others.
-    maxSockets: Number.POSITIVE_INFINITY,
-    maxFreeSockets: Math.min(maxConcurrent, maxIdle),
+    maxIdle: Math.min(maxConcurrent, maxIdle),
     timeout: idle,
-    ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
   };
-  if (material === undefined) return new Agent(common);
-  return new TlsAgent({
+  // Node asks an HTTP proxy for an http address by its whole URL where it knows of the proxy by this.
+  const byUrl = url !== undefined && proxy?.kind !== 'socks5' ? { proxyEnv: { HTTP_PROXY: url } } : {};
+  if (material === undefined) return new KeptAgent({ ...common, ...byUrl });
+  return new KeptAgent({
     ...common,
     secureContext: material.context,
     rejectUnauthorized: !tls.skipVerify,
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  });
+}
+
+/** The URL itself may hold a password. */
+function unknownProxy({ host }: AgentsOptions['address']): KeymountError {
+  return new KeymountError('settings-invalid', `cannot use the proxy that is set for ${host}`, {
+    reason: 'it is no http, https, socks5 or socks5h URL',
+    hint: 'set another one, or name the host in NO_PROXY if it can be reached directly',
   });
 }
 

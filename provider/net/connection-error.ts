@@ -1,4 +1,5 @@
 import { KeymountError } from '../errors.ts';
+import { isDialError, triedText } from './dial-error.ts';
 
 /** A failed exchange: the error to show, and whether another try may help. */
 export interface Failure {
@@ -104,7 +105,11 @@ export function connectionFailure(thrown: unknown, peer: Peer): Failure {
     if (error instanceof KeymountError) return { failure: error, transient: false };
     const code = codeOf(error);
     const reason = Object.hasOwn(unreachable, code) ? unreachable[code]?.(peer.endpoint) : undefined;
-    if (reason !== undefined) return unreachableFailure(peer, reason, beforeConnect.has(code));
+    if (reason !== undefined) {
+      const dialed = isDialError(error);
+      const tried = dialed ? triedText(error.tried) : '';
+      return unreachableFailure(peer, reason + tried, dialed || beforeConnect.has(code));
+    }
     const known = tlsFailure(code, error, peer) ?? protocolFailure(code, error, peer);
     if (known !== undefined) return { failure: known, transient: false, ...(isRefusal(code) ? { unsent: true } : {}) };
   }

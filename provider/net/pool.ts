@@ -17,7 +17,7 @@ export interface PoolOptions {
   readonly tls: TlsSettings;
   /** Requests in flight; more wait for their turn. */
   readonly maxConcurrent: number;
-  /** URL of an HTTP proxy for this connection, whatever the process's proxy settings say. */
+  /** URL of a proxy for this connection, whatever the process's proxy settings say. */
   readonly proxy: string | undefined;
   /** Refuse addresses that a class must not reach when the name is resolved. */
   readonly guarded: boolean;
@@ -63,8 +63,7 @@ export function createPool(
   const { proxy } = agentsOptions(options, proxies);
   const turns = new Semaphore(maxConcurrent, Math.floor(maxConcurrent / reservedPart));
   const breaker = new Breaker({ clock, random });
-  // Through a proxy it is the proxy that resolves the name, and the admin who chose the proxy.
-  const lookup = guarded && proxy === undefined ? guardedLookup() : undefined;
+  const lookup = guarded ? guardedLookup() : undefined;
   const peer = { address: address.text, endpoint: proxy === undefined ? hostPort(address) : proxyName(proxy) };
 
   async function send(message: Message, bounds: Bounds, signal: AbortSignal): Promise<Outcome> {

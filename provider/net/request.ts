@@ -6,6 +6,9 @@ import { after, type Clock } from '../util/clock.ts';
 import { abortedError } from './aborted.ts';
 import type { Address } from './address.ts';
 import { connectionFailure, type Failure, type Peer, unreachableFailure } from './connection-error.ts';
+import { Dialing } from './dial.ts';
+import { triedText } from './dial-error.ts';
+import type { KeptRequestArgs } from './kept-agent.ts';
 
 /** One HTTP request, ready to be sent. */
 export interface Message {
@@ -74,15 +77,20 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
       signal.removeEventListener('abort', onAbort);
       const outcome = outcomeOf();
       resolve(outcome);
-      if ('failure' in outcome) outgoing.destroy();
+      if ('reply' in outcome) return;
+      dialing.cancel();
+      outgoing.destroy();
     };
     const onAbort = () => settle(() => ({ failure: abortedError(signal, line.peer.address), transient: false }));
-    const outgoing = open(line, message);
+    const dialing = new Dialing();
+    const outgoing = open(line, message, dialing);
     const broken = (error: unknown) => {
       const code = (error as NodeJS.ErrnoException | null)?.code;
       const stale = outgoing.reusedSocket && !answered && (code === 'ECONNRESET' || code === 'EPIPE');
       const cut = answered && !code?.startsWith('HPE_');
-      settle(() => (cut ? cutOff(line.peer) : { ...connectionFailure(error, line.peer), stale }));
+      // Without a socket it was the making of one that failed.
+      const unsent = outgoing.socket === null ? { unsent: true } : {};
+      settle(() => (cut ? cutOff(line.peer) : { ...connectionFailure(error, line.peer), ...unsent, stale }));
     };
     outgoing.on('error', broken);
     // Without this a server that switches protocols would leave nobody to close the socket.
@@ -99,15 +107,17 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
       collect(incoming, line.peer, bounds.maxBytes, settle);
     });
     signal.addEventListener('abort', onAbort, { once: true });
-    const endWatch = watch(outgoing, line, bounds, settle);
+    const endWatch = watch(outgoing, dialing, line, bounds, settle);
     outgoing.end(message.body);
   });
 }
 
-function open({ address, agent, lookup }: Line, { method, path, headers, body }: Message): ClientRequest {
+function open({ address, agent, lookup }: Line, message: Message, dialing: Dialing): ClientRequest {
+  const { method, path, headers, body } = message;
   const make = address.scheme === 'https' ? requestTls : request;
-  return make({
+  const options: KeptRequestArgs = {
     agent,
+    dialing,
     method,
     path: address.prefix + path,
     headers: body === undefined ? headers : { ...headers, 'Content-Length': String(Buffer.byteLength(body)) },
@@ -115,12 +125,14 @@ function open({ address, agent, lookup }: Line, { method, path, headers, body }:
       ? { host: address.host, port: address.port }
       : { socketPath: address.socketPath, host: 'localhost' }),
     ...(lookup === undefined ? {} : { lookup }),
-  });
+  };
+  return make(options);
 }
 
 /** Ends the request when it takes too long to connect or to answer, until what it returns is called. */
 function watch(
   outgoing: ClientRequest,
+  dialing: Dialing,
   { clock, peer }: Line,
   { timeout, connectTimeout }: Bounds,
   settle: Settle,
@@ -132,9 +144,10 @@ function watch(
   });
   const first = Math.min(connectTimeout, timeout);
   let cancel = after(clock, first, () => {
-    if (!connected)
-      settle(() => unreachableFailure(peer, `no connection to ${peer.endpoint} within ${seconds(first)}`, true));
-    else
+    if (!connected) {
+      const where = peer.endpoint + triedText(dialing.tried);
+      settle(() => unreachableFailure(peer, `no connection to ${where} within ${seconds(first)}`, true));
+    } else
       cancel = after(clock, timeout - first, () =>
         settle(() => unreachableFailure(peer, `no whole answer from ${peer.endpoint} within ${seconds(timeout)}`)),
       );
