@@ -35,9 +35,9 @@ export function isAddressPattern(text: string): boolean {
   return host.split('.').every((label) => label === '*' || /^[A-Za-z0-9_-]{1,63}$/.test(label));
 }
 
-/** The URL of an HTTP proxy, without a path; a user and password may be in it. */
+/** The URL of a proxy that we speak to, without a path; a user and password may be in it. The schemes are those of Go's net/http. */
 export function isProxyUrl(text: string): boolean {
-  const url = httpUrl(text);
+  const url = urlOf(text, /^(?:https?|socks5h?):\/\//);
   return url !== undefined && (url.pathname === '/' || url.pathname === '') && url.search === '' && url.hash === '';
 }
 
@@ -51,7 +51,11 @@ function isUnixAddress(text: string): boolean {
 }
 
 function httpUrl(text: string): URL | undefined {
-  if (/\s/.test(text) || !/^https?:\/\//.test(text)) return undefined;
+  return urlOf(text, /^https?:\/\//);
+}
+
+function urlOf(text: string, scheme: RegExp): URL | undefined {
+  if (/\s/.test(text) || !scheme.test(text)) return undefined;
   const url = URL.parse(text);
   return url === null || url.hostname === '' ? undefined : url;
 }

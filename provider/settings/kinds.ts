@@ -111,7 +111,7 @@ export const addressPattern: Kind<string> = checked(
 /** As in Go, a proxy without a scheme is an http one. */
 export const proxyUrl: Kind<string> = one('url', (text) => {
   const value = text.includes('://') ? text : `http://${text}`;
-  return isProxyUrl(value) ? { value } : { problem: 'must be http://host:port or https://host:port of a proxy' };
+  return isProxyUrl(value) ? { value } : { problem: 'must be http://, https:// or socks5://host:port of a proxy' };
 });
 
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/

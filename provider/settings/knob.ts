@@ -10,6 +10,11 @@ export interface Knob<T> {
   readonly flag?: string;
   /** Variables of others that give a default, the first that is set wins: `VAULT_ADDR`. */
   readonly variables?: readonly string[];
+  /**
+   * What they say is not only for us: a value that we cannot use is taken as it is, with a warning, and what needs it fails. The start
+   * does not.
+   */
+  readonly inherited?: boolean;
 }
 
 /** A tree of knobs in the shape of what they make: a knob missing or of another type does not compile. */

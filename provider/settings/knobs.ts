@@ -209,5 +209,6 @@ function versionKey(secret: string, dialect: DialectName): Knob<string> {
 }
 
 function proxy(scheme: string, ...variables: string[]): Knob<string | undefined> {
-  return { kind: proxyUrl, default: undefined, variables, about: `Proxy for requests to ${scheme} addresses.` };
+  const about = `Proxy for requests to ${scheme} addresses: an http, https, socks5 or socks5h URL.`;
+  return { kind: proxyUrl, default: undefined, variables, inherited: true, about };
 }

@@ -36,8 +36,10 @@ export function loadSettings({ argv, env, readFile }: SettingsInput): LoadedSett
   const flags = gatherFlags(argv, all);
   const variables = gatherVariables(env, all);
   const problems: Problem[] = [...flags.problems, ...variables.problems];
+  const warnings: string[] = [];
 
-  const settle = (named: NamedKnob, file: Gathered) => settleKnob(named, { flags, variables, file, env }, problems);
+  const origins = { flags, variables, env };
+  const settle = (named: NamedKnob, file: Gathered) => settleKnob(named, { ...origins, file }, problems, warnings);
   const configPath = settle(configKnob, noConfigFile) as string | undefined;
   const file = configPath === undefined ? noConfigFile : readConfigFile(configPath, { readFile, flags, problems });
   const { connections, problems: connectionProblems } = readConnections(file);
@@ -49,7 +51,7 @@ export function loadSettings({ argv, env, readFile }: SettingsInput): LoadedSett
   // A value that could not be read would look like an absent one.
   if (problems.length === 0) problems.push(...pairProblems(settings));
   if (problems.length > 0) throw settingsInvalid(problems);
-  return deepFreeze({ settings, warnings: warningsOf(settings, env), placeOf: file.placeOf });
+  return deepFreeze({ settings, warnings: [...warnings, ...warningsOf(settings, env)], placeOf: file.placeOf });
 }
 
 interface Origins {
@@ -60,14 +62,26 @@ interface Origins {
 }
 
 /** Every mention of a setting is checked, also one that another overrides; the first one counts. */
-function settleKnob(named: NamedKnob, { flags, variables, file, env }: Origins, problems: Problem[]): unknown {
+function settleKnob(
+  named: NamedKnob,
+  { flags, variables, file, env }: Origins,
+  problems: Problem[],
+  warnings: string[],
+): unknown {
   const { knob } = named;
   const given = [flags.given.get(named.flag), variables.given.get(named.variable), file.given.get(named.path)].filter(
     (each) => each !== undefined && !isEmpty(each),
   ) as Given[];
   if (given.length === 0) {
     const foreign = foreignVariable(env, named);
-    if (foreign !== undefined) given.push(foreign);
+    if (foreign !== undefined) {
+      const read = knob.kind.read(foreign.texts);
+      if (knob.inherited && 'problem' in read) {
+        warnings.push(`${foreign.from} ${read.problem}; what needs it fails`);
+        return foreign.texts[0];
+      }
+      given.push(foreign);
+    }
   }
   let value = knob.default;
   for (const each of given.toReversed()) {

@@ -138,7 +138,7 @@ export interface VaultDropIn {
   readonly retries: number;
   /** Requests in flight to one address, default 64. */
   readonly maxConcurrent: number;
-  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
+  /** URL of a proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;
 }
 
@@ -169,7 +169,7 @@ export interface AwsDropIn {
   readonly retries: number;
   /** Requests in flight to one address, default 64. */
   readonly maxConcurrent: number;
-  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
+  /** URL of a proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;
 }
 
@@ -210,7 +210,7 @@ export interface GcpDropIn {
   readonly retries: number;
   /** Requests in flight to one address, default 64. */
   readonly maxConcurrent: number;
-  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
+  /** URL of a proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;
 }
 
@@ -253,6 +253,6 @@ export interface AzureDropIn {
   readonly retries: number;
   /** Requests in flight to one vault, default 64. */
   readonly maxConcurrent: number;
-  /** URL of an HTTP proxy for these requests; undefined: `proxy` of the settings. */
+  /** URL of a proxy for these requests; undefined: `proxy` of the settings. */
   readonly proxy: string | undefined;
 }

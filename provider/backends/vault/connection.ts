@@ -118,7 +118,9 @@ export function vaultConnectionSchema(defaultAudience: string): z.ZodType<VaultC
       timeout: duration.default(10_000),
       retries: z.int().min(0).max(10).default(2),
       maxConcurrent: z.int().min(1).max(10_000).default(64),
-      proxy: line.refine(isProxyUrl, 'must be the URL of an HTTP proxy, as http://squid:3128').optional(),
+      proxy: line
+        .refine(isProxyUrl, 'must be the URL of a proxy, as http://squid:3128 or socks5://gate:1080')
+        .optional(),
       allowedAddresses: z.array(pattern).default([]),
     })
     .refine(

@@ -64,8 +64,8 @@ const table: readonly [string, Kind<unknown>, string[], string[]][] = [
   [
     'the URL of a proxy',
     proxyUrl,
-    ['http://p:3128', 'https://u:p@proxy', 'p:3128', 'p'],
-    ['socks5://p:1', 'http://p/x', 'http://p?x', 'http://', 'a b'],
+    ['http://p:3128', 'https://u:p@proxy', 'p:3128', 'p', 'socks5://p:1', 'socks5h://u:p@[::1]'],
+    ['socks4://p:1', 'socks5://', 'socks5://p/x', 'http://p/x', 'http://p?x', 'http://', 'a b'],
   ],
   [
     'a Kubernetes name',

@@ -165,7 +165,7 @@ describe('settings', () => {
   it('are all refused at once, flags first, then variables, then the file by line', () => {
     const found = mistakes({
       argv: ['--log-level=loud', '--socket-dri=/x', '--http'],
-      env: { KEYMOUNT_TAKEOVER: 'yes', KEYMOUNT_LOG_FROMAT: 'text', HTTPS_PROXY: 'socks5://p:1' },
+      env: { KEYMOUNT_TAKEOVER: 'yes', KEYMOUNT_LOG_FROMAT: 'text', KEYMOUNT_PROXY_HTTPS: 'socks4://p:1' },
       file: [
         'limits:',
         '  mounts: many',
@@ -179,8 +179,8 @@ describe('settings', () => {
       '--log-level: must be one of error, warn, info, debug',
       '--socket-dri: is not a known flag; did you mean --socket-dir?',
       '--http: needs a value',
-      'HTTPS_PROXY: must be http://host:port or https://host:port of a proxy',
       'KEYMOUNT_LOG_FROMAT: is not a known variable; did you mean KEYMOUNT_LOG_FORMAT?',
+      'KEYMOUNT_PROXY_HTTPS: must be http://, https:// or socks5://host:port of a proxy',
       'KEYMOUNT_TAKEOVER: must be true or false',
       '/etc/keymount.yaml:2 limits.mounts: must be a whole number, 1 to 100000',
       '/etc/keymount.yaml:3 stateDir: must be an absolute path',

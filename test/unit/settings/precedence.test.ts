@@ -166,6 +166,16 @@ describe('the variables of others', () => {
     assert.ok(!JSON.stringify([loaded, load({ env, file: 'connections: {}' })]).includes('CANARY'));
   });
 
+  it('proxies of the environment that keymount cannot use stop nothing, and are warned of without their value', () => {
+    const { settings, warnings } = load({ env: { HTTPS_PROXY: 'socks4://u:hunter2@p:1', http_proxy: 'socks5://q:1' } });
+    assert.deepEqual(settings.proxy, { https: 'socks4://u:hunter2@p:1', http: 'socks5://q:1', no: [] });
+    assert.deepEqual(warnings, [
+      'HTTPS_PROXY must be http://, https:// or socks5://host:port of a proxy; what needs it fails',
+    ]);
+    const own = load({ env: { HTTPS_PROXY: 'ftp://p' }, argv: ['--proxy-https=http://own:1'] });
+    assert.deepEqual([own.settings.proxy.https, own.warnings], ['http://own:1', []]);
+  });
+
   it('that have no effect are named with the flag that has', () => {
     const { warnings } = load({
       env: { VAULT_CLIENT_TIMEOUT: '60', VAULT_SRV_LOOKUP: '', VAULT_AGENT_ADDR: 'unix:///a' },
