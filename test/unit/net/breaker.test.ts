@@ -105,6 +105,24 @@ describe('a server that just went away', () => {
     assert.deepEqual(states(others), { sent: 5 });
   });
 
+  it('is asked no later for what was sent before it opened and fails later', async () => {
+    const { clock, askMany, ask } = breakerWorld();
+    const early = await askMany(32);
+    for (const request of early.slice(0, 5)) request.end(gone);
+    await clock.turn(400);
+    for (const request of early.slice(5)) request.end(gone);
+    await clock.turn(100);
+    const probe = await ask();
+    assert.equal(probe.state, 'sent');
+    // And after the probe has failed the next one goes as if the early ones had told nothing.
+    probe.end(gone);
+    await clock.turn(450);
+    const [next] = await askMany(1);
+    assert.equal(next?.state, 'waiting');
+    await clock.turn(50);
+    assert.equal(next?.state, 'sent');
+  });
+
   it('is there again at the first answer to a request that was sent before', async () => {
     const { clock, askMany } = breakerWorld();
     const early = await askMany(6);

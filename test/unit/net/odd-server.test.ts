@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { freePort } from '../../lab/free-port.ts';
+import { blackHole } from './black-hole.ts';
 import { answering, bodyOf, bounds, isFailure, message, never, poolAt, rawServer } from './exchange.ts';
 import { httpReply, startRawServer } from './raw-server.ts';
 
@@ -33,18 +35,32 @@ describe('a server that cannot be reached', () => {
   });
 
   it('is given up after the time for connecting', async (t) => {
-    // 192.0.2.0/24 is for documentation: nothing answers, or the network says at once that it is not there.
-    const outcome = await poolAt(t, 'http://192.0.2.1:8200').exchange(
+    const hole = await blackHole(t, '127.0.0.2');
+    const address = `http://127.0.0.2:${hole.port}`;
+    const started = performance.now();
+    const outcome = await poolAt(t, address).exchange(message, { ...bounds, connectTimeout: 100 }, never);
+    const reason = `no connection to 127.0.0.2:${hole.port} within 0.1 s`;
+    isFailure(outcome, 'backend-unreachable', `cannot reach ${address}: ${reason} [backend-unreachable]`, true);
+    // Not after the time for the whole answer, which is 2 s.
+    assert.ok(performance.now() - started < 1_500);
+  });
+
+  it('is given up after the time for the whole answer, if that is shorter', async (t) => {
+    const hole = await blackHole(t, '127.0.0.2');
+    const outcome = await poolAt(t, `http://127.0.0.2:${hole.port}`).exchange(
       message,
-      { ...bounds, connectTimeout: 100 },
+      { ...bounds, timeout: 100 },
       never,
     );
-    isFailure(
-      outcome,
-      'backend-unreachable',
-      /no connection to 192\.0\.2\.1:8200 within 0\.1 s|no route to|failed|refused/,
-      true,
-    );
+    isFailure(outcome, 'backend-unreachable', /no connection to 127\.0\.0\.2:\d+ within 0\.1 s/, true);
+  });
+
+  it('is given up after the time for connecting where TLS hangs', async (t) => {
+    const silent = await startRawServer(() => undefined);
+    t.after(() => silent.close());
+    const short = { ...bounds, connectTimeout: 100 };
+    const tls = await poolAt(t, `https://127.0.0.1:${silent.port}`).exchange(message, short, never);
+    isFailure(tls, 'backend-unreachable', /no connection to 127\.0\.0\.1:\d+ within 0\.1 s/, true);
   });
 });
 
@@ -120,11 +136,13 @@ describe('an odd server', () => {
     ]) {
       isFailure(await answering(t, () => answer), 'backend-reply-invalid', /is not HTTP/, false);
     }
-    const upgrade = await answering(
-      t,
-      () => 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
-    );
+    let closed: Promise<unknown> | undefined;
+    const upgrade = await answering(t, (_head, socket) => {
+      closed = once(socket, 'close');
+      return 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n';
+    });
     isFailure(upgrade, 'backend-reply-invalid', /switched to another protocol/, false);
+    await closed;
     const nothing = await answering(t, (_head, socket) => void socket.end());
     isFailure(nothing, 'backend-unreachable', /connection reset by/, true);
   });

@@ -84,7 +84,9 @@ describe('retrying', () => {
     assert.deepEqual((await run([reply(429, { 'retry-after': '2' }), reply(200)])).slept, [2000]);
     const date = new Date(1_000_000 + 3000).toUTCString();
     assert.deepEqual((await run([reply(503, { 'retry-after': date }), reply(200)])).slept, [3000]);
-    const far = await run([reply(429, { 'retry-after': '60' })]);
+    assert.deepEqual((await run([reply(429, { 'retry-after': '5' }), reply(200)])).slept, [5000]);
+    // Its window has ten seconds.
+    const far = await run([reply(429, { 'retry-after': '6' }), reply(200)]);
     assert.deepEqual([far.asked, far.slept], [1, []]);
   });
 

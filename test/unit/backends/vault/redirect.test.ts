@@ -41,6 +41,26 @@ describe('a redirect', () => {
     assert.match(leads('http://vault:8200', 'https://vault:9999/v1/x'), /another host/);
   });
 
+  it('never leads to https on another host, on whatever port', () => {
+    for (const from of ['http://vault:8200', 'http://vault', 'http://vault:443', 'http://vault.']) {
+      for (const host of [
+        'evil',
+        'evil:8200',
+        'evil:443',
+        'vault.evil:8200',
+        'evil.vault:8200',
+        'vault@evil:8200',
+        '[::1]:8200',
+      ]) {
+        assert.match(leads(from, `https://${host}/v1/secret/data/app`), /to another host/, `${from} ${host}`);
+      }
+    }
+    assert.match(leads('http://10.0.0.1:8200', 'https://10.0.0.2:8200/v1/x'), /to another host/);
+    assert.match(leads('http://vault', 'https://vault:8200/v1/x'), /to another host/);
+    assert.match(leads('http://vault:8200', 'https://vault/v1/x'), /to another host/);
+    assert.match(leads('http://vault:8200', '//evil:8200/v1/x'), /to another host/);
+  });
+
   it('never leads from https to http', () => {
     for (const allowed of [[], ['http://vault:8200', 'http://other']]) {
       assert.match(leads('https://vault:8200', 'http://vault:8200/v1/x', allowed), /from https to plain http/);
