@@ -11,6 +11,7 @@ import { createAgents } from '../../../provider/net/agents.ts';
 import { guardedLookup } from '../../../provider/net/forbidden-ip.ts';
 import { parseProxy } from '../../../provider/net/proxy-url.ts';
 import { exchange, type Outcome } from '../../../provider/net/request.ts';
+import { usualTrust } from '../../../provider/net/trust.ts';
 import { systemClock } from '../../../provider/util/clock.ts';
 import { scratchFolder } from '../../lab/scratch.ts';
 import { makeCa, makeLeaf } from './certificates.ts';
@@ -162,6 +163,7 @@ describe('a name that a class chose, through a proxy', () => {
     const agents = createAgents(
       { address, tls: { skipVerify: false }, maxConcurrent: 1, proxy: url, guarded: true },
       systemClock,
+      usualTrust,
     );
     t.after(() => agents.close());
     const peer = { address: address.text, endpoint: 'the proxy' };
