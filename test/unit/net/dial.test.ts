@@ -3,17 +3,21 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, LookupFunction, Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { createSecureContext } from 'node:tls';
 import fc from 'fast-check';
+import { openStream } from '../../../provider/kube/stream.ts';
 import { parseAddress } from '../../../provider/net/address.ts';
 import { type Agents, createAgents } from '../../../provider/net/agents.ts';
 import { inTurns } from '../../../provider/net/dial.ts';
 import { guardedLookup } from '../../../provider/net/forbidden-ip.ts';
+import { KeptAgent } from '../../../provider/net/kept-agent.ts';
 import { exchange } from '../../../provider/net/request.ts';
 import { usualTrust } from '../../../provider/net/trust.ts';
 import { systemClock } from '../../../provider/util/clock.ts';
 import { freePort } from '../../lab/free-port.ts';
 import { blackHole } from './black-hole.ts';
-import { bodyOf, isFailure, message, never } from './exchange.ts';
+import { bodyOf, isFailure, message, never, poolAt } from './exchange.ts';
+import { startRawServer } from './raw-server.ts';
 
 const family = (address: string) => (address.includes(':') ? 6 : 4);
 
@@ -198,5 +202,51 @@ describe('addresses', () => {
         for (let at = 1; at < both; at++) assert.notEqual(family(turns[at] ?? ''), family(turns[at - 1] ?? ''));
       }),
     );
+  });
+});
+
+describe('connections that are being made', () => {
+  it('are closed with those that are kept', async (t) => {
+    const hole = await blackHole(t, '127.0.0.2');
+    const before = handles();
+    const pool = poolAt(t, `http://127.0.0.2:${hole.port}`);
+    const asked = pool.exchange(message, { timeout: 5_000, connectTimeout: 4_000, maxBytes: 1000 }, never);
+    await until(() => handles() > before);
+    pool.close();
+    isFailure(await asked, 'backend-unreachable', /connection closed by/, true);
+    await until(() => handles() <= before);
+  });
+
+  it('are closed where the handshake hangs and nobody waits any more', async (t) => {
+    const silent = await startRawServer(() => undefined);
+    t.after(() => silent.close());
+    const before = handles();
+    const given = new AbortController();
+    const pool = poolAt(t, `https://127.0.0.1:${silent.port}`);
+    const asked = pool.exchange(message, { timeout: 5_000, connectTimeout: 4_000, maxBytes: 1000 }, given.signal);
+    await until(() => silent.requests.length > 0);
+    given.abort();
+    isFailure(await asked, 'cancelled', /given up/, false);
+    await until(() => handles() <= before);
+  });
+
+  it('are closed for a stream from the API server, too', async (t) => {
+    const hole = await blackHole(t, '127.0.0.2');
+    const before = handles();
+    const parsed = parseAddress(`https://127.0.0.2:${hole.port}`);
+    assert.ok('address' in parsed);
+    const agent = new KeptAgent({
+      clock: systemClock,
+      maxIdle: 1,
+      keepAlive: true,
+      secureContext: createSecureContext(),
+    });
+    const call = { address: parsed.address, agent, path: '/', headers: {} };
+    const given = new AbortController();
+    const opened = openStream(call, { headTimeout: 4_000, silence: 1_000 }, systemClock, given.signal);
+    await until(() => handles() > before);
+    given.abort(new Error('not wanted'));
+    await assert.rejects(opened, /not wanted/);
+    await until(() => handles() <= before);
   });
 });
