@@ -3,7 +3,7 @@ import { KeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Address } from './address.ts';
 import { KeptAgent } from './kept-agent.ts';
-import { parseProxy } from './proxy-url.ts';
+import { parseProxy, proxyUrlOf } from './proxy-url.ts';
 import { createTlsMaterialReader, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 import type { Trust } from './trust.ts';
 
@@ -75,7 +75,7 @@ function createAgent(
     timeout: idle,
   };
   // Node asks an HTTP proxy for an http address by its whole URL where it knows of the proxy by this.
-  const byUrl = url !== undefined && proxy?.kind !== 'socks5' ? { proxyEnv: { HTTP_PROXY: url } } : {};
+  const byUrl = proxy === undefined || proxy.kind === 'socks5' ? {} : { proxyEnv: { HTTP_PROXY: proxyUrlOf(proxy) } };
   if (material === undefined) return new KeptAgent({ ...common, ...byUrl });
   return new KeptAgent({
     ...common,

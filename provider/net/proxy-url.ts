@@ -32,6 +32,12 @@ export function parseProxy(text: string): ProxyServer | undefined {
   };
 }
 
+/** Its URL with everything encoded as parsers of URLs expect it: Node's throws at a bare `%`. */
+export function proxyUrlOf({ kind, host, port, user = '', password = '' }: ProxyServer): string {
+  const login = user === '' && password === '' ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
+  return `${kind}://${login}${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** The text itself where it is no percent-encoding: a password may have a bare `%`. */
 function decoded(text: string): string {
   try {

@@ -84,7 +84,7 @@ describe('a pool with a proxy', () => {
       response.end('from the proxy');
     });
     proxy.on('connect', (request, socket) => {
-      seen.push(`CONNECT ${request.url}`);
+      seen.push(`CONNECT ${request.url} ${request.headers['proxy-authorization'] ?? ''}`.trim());
       if (request.url?.startsWith('forbidden')) {
         socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
         return;
@@ -122,6 +122,14 @@ describe('a pool with a proxy', () => {
     assert.ok('reply' in outcome);
     assert.equal(outcome.reply.body.toString(), 'from the proxy');
     assert.deepEqual(seen, [`GET http://vault.example:8200/v1/x?y=1 Basic ${Buffer.from('u:p').toString('base64')}`]);
+  });
+
+  it('gives it a password with a bare % as it is, in a tunnel too', async () => {
+    const login = `Basic ${Buffer.from('u:100%').toString('base64')}`;
+    assert.ok('reply' in (await ask('http://vault.example', 'u:100%@')));
+    assert.deepEqual(seen, [`GET http://vault.example/v1/x?y=1 ${login}`]);
+    await ask('https://vault.example', 'u:100%@');
+    assert.deepEqual(seen, [`CONNECT vault.example:443 ${login}`]);
   });
 
   it('tunnels https addresses through it, and the TLS is with the server', async () => {
