@@ -118,6 +118,11 @@ export const catalogue = {
     true,
     'No usable answer from the backend: refused, reset, timed out or a 5xx, after all tries.',
   ),
+  'issue-uncertain': entry(
+    'FAILED_PRECONDITION',
+    true,
+    'A request that may have issued a credential got no answer; it is not sent again at once, for that would issue another.',
+  ),
   'backend-untrusted': entry('FAILED_PRECONDITION', false, 'The TLS certificate of the backend could not be verified.'),
   'backend-redirect': entry(
     'FAILED_PRECONDITION',

@@ -145,14 +145,9 @@ export class Leases implements Keeper {
     if (!needsKeeping(secret) || tenure === undefined || held.scope !== 'pod') return false;
     // Its token is written down, and ends with the pod; the driver asks again, and the other process.
     if (this.#closed.signal.aborted) throw handedOver();
-    const { clock, random, report, onTenant } = this.#options;
-    let tenant = this.#tenants.get(held.id);
-    if (tenant === undefined) {
-      tenant = this.#tenant(held, wish, tenure);
-      this.#tidy(tenant);
-    }
+    const { clock, random, report } = this.#options;
+    const tenant = this.#tenants.get(held.id) ?? this.#tenant(held, wish, tenure);
     const { podUid } = tenant;
-    onTenant(podUid);
     const life = lifeOf(cached, this.times);
     try {
       const kept = this.#admission.admit(tenant, wish, cached, clock.now());
@@ -167,6 +162,12 @@ export class Leases implements Keeper {
       await this.#saving.save(tenant);
     }
     return true;
+  }
+
+  async suspect(held: Held, wish: Wish): Promise<void> {
+    const { tenure } = held.session;
+    if (tenure === undefined || held.scope !== 'pod' || this.#closed.signal.aborted) return;
+    await this.#saving.save(this.#tenants.get(held.id) ?? this.#tenant(held, wish, tenure));
   }
 
   /** Takes up what another process left behind. */
@@ -221,6 +222,8 @@ export class Leases implements Keeper {
     this.#options.sessions.keep(place.sessionKey, held);
     this.#tenants.set(held.id, tenant);
     this.#saving.know(tenant, wish);
+    this.#tidy(tenant);
+    this.#options.onTenant(tenant.podUid);
     return tenant;
   }
 

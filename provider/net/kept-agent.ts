@@ -23,6 +23,8 @@ export interface KeptAgentOptions extends Omit<AgentOptions, 'maxSockets' | 'max
 /** Beside Node's own: by what the sender of a request follows the making of its connection. */
 export interface KeptRequestArgs extends ClientRequestArgs {
   readonly dialing?: Dialing;
+  /** A connection that was used before is none for it. */
+  readonly once?: boolean;
 }
 
 type Made = NonNullable<Parameters<Agent['createConnection']>[1]>;
@@ -72,6 +74,11 @@ export class KeptAgent extends Agent {
       )
       .catch(() => {});
     return undefined;
+  }
+
+  override getName(options: KeptRequestArgs = {}): string {
+    const name = super.getName(options as Parameters<Agent['getName']>[0]);
+    return options.once ? `${name} once` : name;
   }
 
   override destroy(): void {

@@ -89,7 +89,7 @@ export function createPool(
       try {
         return await turns.run(() => send(message, bounds, signal), signal, message.lane);
       } catch (thrown) {
-        if (signal.aborted) return { failure: abortedError(signal, address.text), transient: false };
+        if (signal.aborted) return { failure: abortedError(signal, address.text), transient: false, unsent: true };
         if (thrown instanceof KeymountError) return { failure: thrown, transient: false };
         throw thrown;
       }

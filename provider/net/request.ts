@@ -19,6 +19,8 @@ export interface Message {
   readonly body?: string | undefined;
   /** What it has in common with requests that may hang like it: those leave room for the others. Absent: nothing. */
   readonly lane?: string;
+  /** It must not reach the server twice: it goes over a connection of its own, and a connection that breaks is an answer. */
+  readonly once?: boolean;
 }
 
 export interface Reply {
@@ -53,7 +55,7 @@ export async function exchange(line: Line, message: Message, bounds: Bounds, sig
   try {
     const first = await attempt(line, message, bounds, signal);
     // A kept connection may have been closed by the server just as it was used again: the request was not seen then.
-    return 'stale' in first && first.stale ? await attempt(line, message, bounds, signal) : first;
+    return 'stale' in first && first.stale && !message.once ? await attempt(line, message, bounds, signal) : first;
   } catch (thrown) {
     // Node refuses some characters before it sends anything.
     return connectionFailure(thrown, line.peer);
@@ -66,8 +68,11 @@ type Settle = (outcomeOf: () => Attempt) => void;
 type Attempt = { readonly reply: Reply } | (Failure & { readonly stale?: boolean });
 
 function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSignal): Promise<Attempt> {
-  if (signal.aborted) return Promise.resolve({ failure: abortedError(signal, line.peer.address), transient: false });
+  const aborted = (): Failure => ({ failure: abortedError(signal, line.peer.address), transient: false });
+  if (signal.aborted) return Promise.resolve({ ...aborted(), unsent: true });
   return new Promise((resolve) => {
+    // Without a socket nothing was sent.
+    const unsent = () => (outgoing.socket === null ? { unsent: true } : {});
     let settled = false;
     let answered = false;
     const settle: Settle = (outcomeOf) => {
@@ -81,16 +86,14 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
       dialing.cancel();
       outgoing.destroy();
     };
-    const onAbort = () => settle(() => ({ failure: abortedError(signal, line.peer.address), transient: false }));
+    const onAbort = () => settle(() => ({ ...aborted(), ...unsent() }));
     const dialing = new Dialing();
     const outgoing = open(line, message, dialing);
     const broken = (error: unknown) => {
       const code = (error as NodeJS.ErrnoException | null)?.code;
       const stale = outgoing.reusedSocket && !answered && (code === 'ECONNRESET' || code === 'EPIPE');
       const cut = answered && !code?.startsWith('HPE_');
-      // Without a socket it was the making of one that failed.
-      const unsent = outgoing.socket === null ? { unsent: true } : {};
-      settle(() => (cut ? cutOff(line.peer) : { ...connectionFailure(error, line.peer), ...unsent, stale }));
+      settle(() => (cut ? cutOff(line.peer) : { ...connectionFailure(error, line.peer), ...unsent(), stale }));
     };
     outgoing.on('error', broken);
     // Without this a server that switches protocols would leave nobody to close the socket.
@@ -113,11 +116,13 @@ function attempt(line: Line, message: Message, bounds: Bounds, signal: AbortSign
 }
 
 function open({ address, agent, lookup }: Line, message: Message, dialing: Dialing): ClientRequest {
-  const { method, path, headers, body } = message;
+  const { method, path, body, once = false } = message;
+  const headers = once ? { ...message.headers, Connection: 'close' } : message.headers;
   const make = address.scheme === 'https' ? requestTls : request;
   const options: KeptRequestArgs = {
     agent,
     dialing,
+    once,
     method,
     path: address.prefix + path,
     headers: body === undefined ? headers : { ...headers, 'Content-Length': String(Buffer.byteLength(body)) },

@@ -25,6 +25,8 @@ export interface Keeper {
   readonly settle: (held: Held) => Promise<void>;
   /** Takes a secret into keeping. False: it is none that needs it. Returns when it is safe against a crash. Throws as `admit` does. */
   readonly keep: (held: Held, wish: Wish, cached: CachedSecret) => Promise<boolean>;
+  /** Something may have been issued through the session that nobody got: the session is to be ended with its pod. Never rejects. */
+  readonly suspect: (held: Held, wish: Wish) => Promise<void>;
   /** Is the session itself coming to its end, so that everything has to be issued anew through another one? */
   readonly isEnding: (held: Held, volume: string) => boolean;
   /** Does the backend still know the session? False also where nothing is kept through it, for then it is not asked. */

@@ -15,6 +15,7 @@ import { checkAllowed } from './permission.ts';
 import { remembered } from './remembered.ts';
 import type { CachedSecret, Secrets } from './secrets.ts';
 import type { Held, Sessions } from './sessions.ts';
+import { checkCertain, rememberUncertain } from './uncertain.ts';
 import { withUses } from './uses.ts';
 
 /** What became of one read. `ofSession`: there was no session, so every read of this access fails alike. */
@@ -197,26 +198,33 @@ export class Reads {
     return { ...cached, from: 'cache' };
   }
 
-  #fetch(
+  async #fetch(
     { held, source, ref, connection, caller }: Placed,
     batch: Batch<unknown, Secret> | undefined,
     signal: AbortSignal,
   ): Promise<CachedSecret> {
-    const { secrets, clock } = this.#options;
-    return this.#flights.run(`${held.id} ${source.key}`, signal, async (together) => {
+    const { secrets, clock, keeper } = this.#options;
+    checkCertain(held, source.key, clock.now());
+    return await this.#flights.run(`${held.id} ${source.key}`, signal, async (together) => {
       const startedAt = clock.now();
       try {
         const secret = await (batch?.add(ref, together) ?? held.session.read([ref], together)[0]);
         if (secret === undefined) throw new Error('a backend left a read without an answer');
         // If it is refused again, that is another refusal.
         held.denied.delete(source.key);
+        held.uncertain?.delete(source.key);
         if (!needsKeeping(secret)) return secrets.put(held, source.key, secret, startedAt);
         const cached = secrets.numbered(secret, startedAt);
-        const isKept = await this.#options.keeper.keep(held, { connection, source, caller }, cached);
+        const isKept = await keeper.keep(held, { connection, source, caller }, cached);
         return isKept ? cached : secrets.put(held, source.key, secret, startedAt);
       } catch (thrown) {
+        const error = toKeymountError(thrown);
         // Refused or gone: what was read before must not be served any more.
-        if (isRefusal(toKeymountError(thrown))) secrets.purge(held, source.key);
+        if (isRefusal(error)) secrets.purge(held, source.key);
+        if (error.code === 'issue-uncertain') {
+          rememberUncertain(held, source.key, error, clock.now());
+          await keeper.suspect(held, { connection, source, caller });
+        }
         throw thrown;
       }
     });

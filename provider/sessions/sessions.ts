@@ -11,6 +11,7 @@ import type { Connection } from './connections.ts';
 import { Endings } from './endings.ts';
 import { type SessionKeys, sessionKeys } from './session-key.ts';
 import { type PodToken, shownToken } from './shown-token.ts';
+import type { UncertainIssue } from './uncertain.ts';
 
 /** A session in use, and what is known of it. */
 export interface Held {
@@ -23,6 +24,8 @@ export interface Held {
   ends: number;
   /** Keys of sources that were refused to a session newer than the refusal before: no login helps them. */
   readonly denied: Set<string>;
+  /** Reads that may have issued something without an answer, by the keys of their sources. */
+  uncertain?: Map<string, UncertainIssue>;
   /** Its secrets in the cache: their numbers by the keys of their sources. */
   readonly secrets: Map<string, number>;
 }

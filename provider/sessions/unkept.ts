@@ -13,6 +13,9 @@ export function createUnkept(): Keeper & { readonly end: (signal: AbortSignal) =
     admit: () => {},
     expect: async () => {},
     settle: async () => {},
+    async suspect({ session: { tenure }, scope }) {
+      if (tenure !== undefined && scope === 'pod') issued.add(tenure);
+    },
     async keep({ session, scope }, _wish, { secret }) {
       const { tenure } = session;
       if (tenure !== undefined && scope === 'pod') issued.add(tenure);

@@ -12,6 +12,10 @@ export interface Fault {
   status?: number;
   /** Forwards, then cuts the connection after this many bytes of the body. */
   cutAfter?: number;
+  /** Forwards, and answers with this status and a Vault error body in place of what came. */
+  statusAfter?: number;
+  /** Forwards, and never answers. */
+  hangAfter?: boolean;
   /** Takes the request and never answers. */
   hang?: boolean;
   /** How often it applies before it is used up; for ever if left out. */
@@ -95,12 +99,16 @@ function takeFault(faults: Fault[], line: string): Fault {
 function serve(incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault, target: string, agent: Agent): void {
   if (fault.hang) return;
   if (fault.status !== undefined) {
-    outgoing.writeHead(fault.status, { 'content-type': 'application/json' });
-    outgoing.end('{"errors":["the proxy of the test answered"]}');
+    answerWith(fault.status, outgoing);
     return;
   }
   const { method, headers } = incoming;
   const onward = request(new URL(incoming.url ?? '/', target), { method, headers, agent }, (answer) => {
+    if (fault.statusAfter !== undefined || fault.hangAfter) {
+      answer.resume();
+      if (fault.statusAfter !== undefined) answer.on('end', () => answerWith(fault.statusAfter ?? 500, outgoing));
+      return;
+    }
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
     if (fault.cutAfter === undefined) answer.pipe(outgoing);
     else cutAfter(answer, outgoing, fault.cutAfter);
@@ -109,6 +117,11 @@ function serve(incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault
   onward.on('error', () => outgoing.destroy());
   outgoing.on('close', () => onward.destroy());
   incoming.pipe(onward);
+}
+
+function answerWith(status: number, outgoing: ServerResponse): void {
+  outgoing.writeHead(status, { 'content-type': 'application/json' });
+  outgoing.end('{"errors":["the proxy of the test answered"]}');
 }
 
 function cutAfter(answer: IncomingMessage, outgoing: ServerResponse, bytes: number): void {

@@ -18,6 +18,8 @@ export interface VaultCall {
   readonly token?: string;
   /** Counts its tries. */
   readonly tries?: Tries;
+  /** As of VaultRequest. */
+  readonly mayIssue?: boolean;
 }
 
 /** node-vault is loaded at the first use: it costs a quarter of a second. */
@@ -34,7 +36,7 @@ export async function createVaultClient(transport: Transport, namespace: string 
   // Its own reading of a reply keeps one error of several and takes 202 for a failure.
   client.handleVaultResponse = (reply: unknown) => Promise.resolve(reply);
   return {
-    async send({ method, target, args, token, tries }, signal) {
+    async send({ method, target, args, token, tries, mayIssue }, signal) {
       return (await client.request({
         method,
         path: `/${target}`,
@@ -42,6 +44,7 @@ export async function createVaultClient(transport: Transport, namespace: string 
         ...(args === undefined ? {} : { json: args }),
         ...(token === undefined ? {} : { headers: { 'X-Vault-Token': token } }),
         ...(tries === undefined ? {} : { tries }),
+        ...(mayIssue ? { mayIssue } : {}),
       })) as Reply;
     },
   };

@@ -54,6 +54,11 @@ export class Mounts {
     return await this.#request(path, token, signal);
   }
 
+  /** The type of a path's mount, where somebody has asked for it. */
+  typeOf(path: string): string | undefined {
+    return this.#lookUp(path)?.type;
+  }
+
   /** Mounts never nest, so at most one is a prefix. */
   #lookUp(path: string): Mount | undefined {
     for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {

@@ -7,8 +7,10 @@ import type { VaultCall, VaultClient } from './client.ts';
 import type { VaultConnection } from './connection.ts';
 import { explainRead, explainUsedUp, type ReadQuestion } from './explain.ts';
 import { hintPath } from './hint.ts';
+import { isUndone, mayIssue, uncertainIssue } from './issue-once.ts';
 import type { Authority } from './login.ts';
 import type { Found, Mount, Mounts } from './mounts.ts';
+import { reasonOf } from './reason.ts';
 import { type CliRef, encodePath, shownPath, type VaultRef } from './ref.ts';
 import { type Engine, replyToSecret } from './reply.ts';
 import type { Uses } from './uses.ts';
@@ -43,8 +45,10 @@ export function createReader(
 
   async function read(ref: VaultRef, signal: AbortSignal): Promise<Secret> {
     const call: Read = ref.kind === 'api' ? { ...ref, token, engine: 'api' } : await locate(ref, signal);
+    const isIssue = mayIssue(call, call.engine, mounts.typeOf(shownPath(call.target)));
     const outcome = await uses.run(async (tries) => {
-      const reply = await client.send({ ...call, tries }, signal);
+      const reply = await client.send({ ...call, tries, mayIssue: isIssue }, signal);
+      if (isIssue && !isUndone({ reply })) throw uncertainIssue(call, reasonOf(reply, [token]));
       if (reply.status < 200 || reply.status > 299) return { reply };
       return { secret: issuedBy(uses, call, replyToSecret(reply, call.engine, shownPath(call.target), clock.now())) };
     });

@@ -1,9 +1,11 @@
+import { toKeymountError } from '../../errors.ts';
 import type { Address } from '../../net/address.ts';
 import type { Pools } from '../../net/pools.ts';
 import type { Message, Outcome, Reply } from '../../net/request.ts';
 import { retrying } from '../../net/retry.ts';
 import type { BackendDeps, BackendRequest } from '../backend.ts';
 import type { VaultConnection } from './connection.ts';
+import { isUndone, uncertainIssue } from './issue-once.ts';
 import { isRedirect, redirectTarget, refusedRedirect } from './redirect.ts';
 
 /** A request as node-vault hands it on. */
@@ -17,6 +19,8 @@ export interface VaultRequest {
   readonly signal: AbortSignal;
   /** Absent: it may be tried as often as the connection allows. */
   readonly tries?: Tries;
+  /** Sent again only where the server surely did not carry it out. Throws `issue-uncertain` where there is no answer. */
+  readonly mayIssue?: boolean;
 }
 
 /** The tries of a request that are counted somewhere, the first of them already. */
@@ -42,7 +46,7 @@ const renewTimeout = 10_000;
 export function createTransport(connection: VaultConnection, pools: Pools, deps: BackendDeps): Transport {
   const { retries, timeout } = connection;
 
-  function send(address: Address, message: Message, signal: AbortSignal, tries?: Tries): Promise<Reply> {
+  async function send(address: Address, message: Message, signal: AbortSignal, tries?: Tries): Promise<Reply> {
     const { tls, maxConcurrent, proxy, guarded } = connection;
     const pool = pools.get({ address, tls, maxConcurrent, proxy, guarded });
     const patience = callOf(message) === 'renew' ? Math.min(timeout, renewTimeout) : timeout;
@@ -56,12 +60,17 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
       last = outcome;
       const seconds = (deps.clock.now() - started) / 1000;
       deps.onRequest({ call: callOf(message), code: codeOf(outcome), seconds });
-      return outcome;
+      return message.once && !isUndone(outcome) ? asFinal(outcome) : outcome;
     };
-    return retrying(attempt, { retries, window: patience }, deps, signal);
+    return await retrying(attempt, { retries, window: patience }, deps, signal).catch((thrown: unknown) => {
+      if (!message.once || last === undefined || isUndone(last)) throw thrown;
+      const { message: text, reason } = toKeymountError(thrown);
+      const target = message.path.replace(/^\/v1\//, '');
+      throw uncertainIssue({ method: message.method, target }, reason === undefined ? text : `${text}: ${reason}`);
+    });
   }
 
-  return async ({ uri, method, headers, json, signal, tries }) => {
+  return async ({ uri, method, headers, json, signal, tries, mayIssue = false }) => {
     const body = json === undefined ? undefined : JSON.stringify(json);
     const message: Message = {
       method,
@@ -74,6 +83,7 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
       },
       body,
       lane: laneOf(connection.namespace, uri),
+      ...(mayIssue ? { once: true } : {}),
     };
     const reply = await send(connection.address, message, signal, tries);
     if (!isRedirect(reply)) return reply;

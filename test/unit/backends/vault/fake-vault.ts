@@ -12,6 +12,8 @@ export interface Asked {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** Of the client: equal for requests of one connection. */
+  readonly port: number | undefined;
 }
 
 export interface Answer {
@@ -38,7 +40,8 @@ export async function startFakeVault(answer: FakeVault['answer'] = () => undefin
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const { method = '', url = '', headers } = request;
-    const one = { method, url, headers, body: Buffer.concat(chunks).toString() };
+    const { remotePort: port } = request.socket;
+    const one = { method, url, headers, body: Buffer.concat(chunks).toString(), port };
     asked.push(one);
     const { status = 200, headers: more = {}, body } = (await fake.answer(one)) ?? standard(one);
     const isRaw = typeof body === 'string' || Buffer.isBuffer(body);

@@ -162,4 +162,74 @@ describe('requests to Vault', () => {
     const [result] = await Promise.allSettled(open.read([backend.parseRef(sourceOf('/v1/s/a'))], never));
     assert.match(formatError(errorOf(result)), /is larger than 4000 bytes; the admin can raise limits\.replyBytes/);
   });
+
+  describe('that may issue something', () => {
+    const issue = { request: { method: 'PUT' } };
+    const issuing = async (
+      answer: FakeVault['answer'],
+      address = '/v1/pki/issue/web',
+      more: Partial<Source> = issue,
+    ) => {
+      const result = await (await session({ retries: 2 }, answer))(address, more);
+      const { length } = vault.asked;
+      return { length, text: result?.status === 'fulfilled' ? 'ok' : formatError(errorOf(result)) };
+    };
+
+    for (const status of [500, 502, 504]) {
+      it(`are sent once where the answer is ${status}`, async () => {
+        const { length, text } = await issuing(() => ({ status, body: { errors: ['no'] } }));
+        assert.equal(length, 1);
+        assert.match(text, /nobody knows whether writing to pki\/issue\/web issued something: .*\[issue-uncertain\]/);
+      });
+    }
+
+    it('are reads of engines that issue as well', async () => {
+      const { length, text } = await issuing(() => ({ status: 500 }), '/v1/database/creds/app', {});
+      assert.equal(length, 1);
+      assert.match(text, /whether reading database\/creds\/app issued.*\[issue-uncertain\]/);
+    });
+
+    it('are repeated where the server surely did nothing', async () => {
+      for (const answer of [
+        { status: 412 },
+        { status: 429 },
+        { status: 503, body: { errors: ['Vault is sealed'] } },
+        { status: 503, body: { errors: ['node not active'] } },
+      ]) {
+        let first = true;
+        const result = await issuing(() => {
+          const now = first ? answer : ok;
+          first = false;
+          return now;
+        });
+        assert.deepEqual(result, { length: 2, text: 'ok' }, JSON.stringify(answer));
+      }
+    });
+
+    it('say what a 4xx says', async () => {
+      const { length, text } = await issuing(() => ({ status: 400, body: { errors: ['no such role'] } }));
+      assert.equal(length, 1);
+      assert.match(text, /no such role.*\[backend-rejected\]/);
+    });
+
+    it('never go over a connection that was used before, which may break with them on it', async () => {
+      const read = await session({}, () => ok);
+      await read('/v1/s/a');
+      await read('/v1/pki/issue/web', issue);
+      await read('/v1/s/a');
+      const [before, issued, after] = vault.asked;
+      assert.equal(before?.port, after?.port);
+      assert.notEqual(issued?.port, before?.port);
+      assert.equal(issued?.headers.connection, 'close');
+    });
+
+    it('are sent again where nothing issues: the same answers to other requests', async () => {
+      for (const [address, more] of [
+        ['/v1/transit/encrypt/app', issue],
+        ['/v1/secret/data/app', {}],
+      ] as const) {
+        assert.equal((await issuing(() => ({ status: 500 }), address, more)).length, 3, address);
+      }
+    });
+  });
 });
