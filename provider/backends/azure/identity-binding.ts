@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
-import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect, type SecureContext } from 'node:tls';
 import { KeymountError } from '../../errors.ts';
 import { type Address, hostPort } from '../../net/address.ts';
 import type { TlsSettings } from '../../net/agents.ts';
 import { connectionFailure } from '../../net/connection-error.ts';
+import { Dialing, dial } from '../../net/dial.ts';
+import { handshake, namedBy } from '../../net/handshake.ts';
 import { createTlsMaterialReader } from '../../net/tls-files.ts';
 import { type Trust, usualTrust } from '../../net/trust.ts';
-import type { Clock } from '../../util/clock.ts';
+import { after, type Clock } from '../../util/clock.ts';
 import type { TokenProxy } from './connection.ts';
 
 /** Milliseconds for the handshake with the API server. */
@@ -64,30 +66,23 @@ export class TokenProxies {
   }
 
   /** `DNS:kubernetes, DNS:hcp-kubernetes.….svc.cluster.local` of a certificate that was verified. */
-  async #alternativeNames({ host, port }: Address, context: SecureContext, signal: AbortSignal): Promise<string> {
-    const socket = connect({
-      host,
-      port,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      secureContext: context,
-    });
-    const giveUp = new AbortController();
+  async #alternativeNames({ host, port }: Address, secureContext: SecureContext, signal: AbortSignal): Promise<string> {
+    const late = new AbortController();
+    const cancelTimer = after(this.#clock, handshakeTimeout, () => late.abort());
+    const given = AbortSignal.any([signal, late.signal]);
+    let socket: Socket | undefined;
+    const close = () => socket?.destroy();
+    given.addEventListener('abort', close, { once: true });
     try {
-      const connected = new Promise<string>((resolve, reject) => {
-        socket.once('secureConnect', () => resolve(socket.getPeerCertificate().subjectaltname ?? ''));
-        socket.once('error', reject);
-        socket.once('close', () => reject(new Error('closed')));
-        signal.addEventListener('abort', () => reject(new Error('aborted')), { signal: giveUp.signal });
-      });
-      const late = this.#clock.sleep(handshakeTimeout, giveUp.signal).then(() => {
-        throw Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
-      });
-      late.catch(() => {});
-      return await Promise.race([connected, late]);
+      socket = await dial({ host, port }, { clock: this.#clock, signal: given, dialing: new Dialing() });
+      const secured = await handshake(connect({ socket, ...namedBy(host), secureContext }));
+      return secured.getPeerCertificate().subjectaltname ?? '';
+    } catch (thrown) {
+      throw late.signal.aborted ? Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }) : thrown;
     } finally {
-      giveUp.abort();
-      socket.on('error', () => {});
-      socket.destroy();
+      cancelTimer();
+      given.removeEventListener('abort', close);
+      close();
     }
   }
 }
