@@ -27,7 +27,10 @@ export class Idle {
       if (this.#fresh.get(socket) !== turn) return;
       this.#fresh.delete(socket);
       const free = this.#free();
-      if (free.length - this.#waiting > this.#most && free.includes(socket)) socket.destroy();
+      if (free.length - this.#waiting <= this.#most) return;
+      // A socket that is closed leaves the list later.
+      const left = free.filter(({ destroyed }) => !destroyed).length;
+      if (left - this.#waiting > this.#most && free.includes(socket)) socket.destroy();
     });
   }
 
