@@ -29,7 +29,8 @@ flag goes before a variable, a variable before the file, the file before the var
 \`HTTPS_PROXY\`), those before the default. An empty value counts as not given.
 
 A mistake stops the start: unknown flags, unknown \`KEYMOUNT_\` variables and unknown keys are refused with the nearest valid name,
-and all mistakes are reported at once, each with its place. The settings are read once; restart keymount to change them.
+and all mistakes are reported at once, each with its place. The settings are read once; restart keymount to change them. \`HTTPS_PROXY\`
+and \`HTTP_PROXY\` are often set for others: where keymount cannot use one it says so, and only what needs that proxy fails.
 
 Keys with a dot are nested in the file: \`log.level\` is \`level\` below \`log\`. Lists are repeated flags, commas, or YAML lists.
 Durations are written as \`500ms\`, \`10s\`, \`1m30s\` or \`2h\`, sizes as bytes or with \`KiB\`, \`MiB\` or \`GiB\`.
