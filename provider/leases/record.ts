@@ -1,10 +1,12 @@
 import type { Identity, Secret } from '../backends/backend.ts';
 import type { Access, Source } from '../plan/plan.ts';
 import type { Wish } from '../sessions/sessions.ts';
-import { isJsonObject, type JsonObject, type JsonValue, ownKey, rawNumber } from '../util/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, ownKey } from '../util/json.ts';
 import type { Debt } from './debts.ts';
+import { number, toNumber } from './json-number.ts';
 import type { Life } from './life.ts';
 import type { Times } from './outlook.ts';
+import { fromSecret, toSecret } from './stored-secret.ts';
 import type { Tenant } from './tenant.ts';
 
 /** A tenant as it is stored, sealed: enough for another process to go on with it. Holds secrets and a token. */
@@ -76,7 +78,7 @@ export function toRecord(
     leased: leased.map(([key, { cached, keys, volume, life }]) => ({
       key,
       life: fromLife(life, ahead),
-      readAt: rawNumber(String(cached.readAt)),
+      readAt: number(cached.readAt),
       secret: fromSecret(cached.secret),
       volume,
       ...(keys === undefined ? {} : { keys: [...keys] }),
@@ -207,63 +209,6 @@ function toLife(value: JsonValue | undefined, ahead: number): Life {
     duration: toNumber(ownKey(life, 'duration')),
     renewable: ownKey(life, 'renewable') === true,
   };
-}
-
-/** JSON has no infinity: null. */
-function number(value: number): JsonValue {
-  return Number.isFinite(value) ? rawNumber(String(value)) : null;
-}
-
-function toNumber(value: JsonValue | undefined): number {
-  return typeof value === 'object' && value !== null && 'rawJSON' in value
-    ? Number(value.rawJSON)
-    : Number.POSITIVE_INFINITY;
-}
-
-function fromSecret({ bytes, keys, reply, version, size, lease, notAfter }: Secret): JsonObject {
-  return {
-    version,
-    size: number(size),
-    ...(bytes === undefined ? {} : { bytes: Buffer.from(bytes).toString('base64') }),
-    ...(keys === undefined ? {} : { keys }),
-    ...(reply === undefined ? {} : { reply }),
-    ...(lease === undefined
-      ? {}
-      : { lease: { id: lease.id, duration: number(lease.duration), renewable: lease.renewable } }),
-    ...(notAfter === undefined ? {} : { notAfter: number(notAfter) }),
-  };
-}
-
-function toSecret(value: JsonValue | undefined): Secret {
-  const stored = isJsonObject(value) ? value : {};
-  const bytes = ownKey(stored, 'bytes');
-  const keys = ownKey(stored, 'keys');
-  const reply = ownKey(stored, 'reply');
-  const lease = ownKey(stored, 'lease');
-  const notAfter = ownKey(stored, 'notAfter');
-  return {
-    version: String(ownKey(stored, 'version') ?? ''),
-    size: toNumber(ownKey(stored, 'size')),
-    ...(typeof bytes === 'string' ? { bytes: Buffer.from(bytes, 'base64') } : {}),
-    ...(isJsonObject(keys) ? { keys: isJsonObject(reply) ? sharedKeys(reply, keys) : keys } : {}),
-    ...(isJsonObject(reply) ? { reply } : {}),
-    ...(isJsonObject(lease)
-      ? {
-          lease: {
-            id: String(ownKey(lease, 'id')),
-            duration: toNumber(ownKey(lease, 'duration')),
-            renewable: ownKey(lease, 'renewable') === true,
-          },
-        }
-      : {}),
-    ...(notAfter === undefined ? {} : { notAfter: toNumber(notAfter) }),
-  };
-}
-
-/** Equal keys and data of a reply were one object before they were stored, and are again. */
-function sharedKeys(reply: JsonObject, keys: JsonObject): JsonObject {
-  const data = ownKey(reply, 'data');
-  return isJsonObject(data) && JSON.stringify(data) === JSON.stringify(keys) ? data : keys;
 }
 
 function plain(value: object): JsonObject {

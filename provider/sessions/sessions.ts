@@ -1,16 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import { depsOf, type Login, type Session, type SharedDeps, type Tenure } from '../backends/backend.ts';
+import { depsOf, type Session, type SharedDeps, type Tenure } from '../backends/backend.ts';
 import { type Code, toKeymountError } from '../errors.ts';
-import type { PodFacts } from '../kube/pod-facts.ts';
-import { type PodTokens, tokenMissing } from '../kube/pod-token.ts';
 import type { Source } from '../plan/plan.ts';
 import { Flights } from '../util/flight.ts';
-import type { SecretString } from '../util/secret-string.ts';
 import type { Caller } from './caller.ts';
 import type { Connection } from './connections.ts';
 import { Endings } from './endings.ts';
+import { type LoginSources, loginOf } from './login-of.ts';
 import { type SessionKeys, sessionKeys } from './session-key.ts';
-import { type PodToken, shownToken } from './shown-token.ts';
 import type { UncertainIssue } from './uncertain.ts';
 
 /** A session in use, and what is known of it. */
@@ -40,17 +37,11 @@ export interface Wish {
   readonly ownOnly?: boolean;
 }
 
-export interface SessionsOptions {
+export interface SessionsOptions extends LoginSources {
   readonly deps: SharedDeps;
-  readonly podTokens: PodTokens | undefined;
-  readonly podFacts: PodFacts;
-  /** The audiences of keymount's own token, which the API server takes for its own. Absent: not known. */
-  readonly ownAudiences?: (() => Promise<readonly string[]>) | undefined;
   /** Milliseconds after which a session is replaced by a new login, so that changed roles take effect. */
   readonly maxAge: number;
   readonly onEnd: (held: Held) => void;
-  /** A backend keeps something for a pod until that ends. */
-  readonly onKept?: (podUid: string) => void;
   /** Told of every login, with all its tries, by the kind of its connection. */
   readonly onLogin?: ((login: { readonly backend: string; readonly code: 'ok' | Code }) => void) | undefined;
   /** Milliseconds that a Mount may take, 110 s unless told. */
@@ -205,7 +196,7 @@ export class Sessions {
     const { backend, settings } = wish.connection;
     const { deps, onLogin } = this.#options;
     try {
-      const session = await backend.connect(settings, this.#loginOf(wish), depsOf(backend, deps), signal);
+      const session = await backend.connect(settings, loginOf(wish, this.#options), depsOf(backend, deps), signal);
       onLogin?.({ backend: backend.kind, code: 'ok' });
       return session;
     } catch (thrown) {
@@ -233,42 +224,4 @@ export class Sessions {
     held.session.close();
     this.#endings.add(held);
   }
-
-  #loginOf({ connection, source, caller }: Wish): Login {
-    const { role, audience } = source.access;
-    const { podTokens, podFacts, onKept } = this.#options;
-    const { namespace, serviceAccount, podUid } = caller.identity;
-    return {
-      identity: caller.identity,
-      role,
-      audience,
-      publishSecrets: caller.publishSecrets,
-      annotations: (signal) => podFacts.annotations(namespace, serviceAccount, signal),
-      nodeLabels: podFacts.nodeLabels,
-      untilPodEnds: () => onKept?.(podUid),
-      token: async (wanted, signal, orFor = []) => {
-        const sent = [wanted, ...orFor].map((name) => caller.tokens.get(name)).find((token) => token !== undefined);
-        if (sent !== undefined) return await this.#show({ token: sent, wanted, isApiServers: false }, connection);
-        const only = connection.backend.onlySentTokens?.(connection.settings) === true;
-        if (podTokens === undefined || only) throw tokenMissing(wanted, sentAudiences(caller));
-        // Like the Go Vault provider: without an audience in the class, the API server's own is asked for.
-        const request = audience ?? (connection.backend.tokenAudience === undefined ? undefined : wanted);
-        const token = await podTokens.get(caller.identity, { driver: wanted, request }, signal);
-        return await this.#show({ token, wanted, isApiServers: request === undefined }, connection);
-      },
-    };
-  }
-
-  /** Throws what the backend says against showing it to the server. */
-  async #show(podToken: PodToken, { backend, settings }: Connection): Promise<SecretString> {
-    if (backend.refuseToken === undefined) return podToken.token;
-    const refused = backend.refuseToken(settings, shownToken(podToken, (await this.#options.ownAudiences?.()) ?? []));
-    if (refused !== undefined) throw refused;
-    return podToken.token;
-  }
-}
-
-function sentAudiences({ tokens }: Caller): string {
-  if (tokens.size === 0) return 'it sent none at all';
-  return `it sent only ${[...tokens.keys()].map((name) => JSON.stringify(name)).join(', ')}`;
 }

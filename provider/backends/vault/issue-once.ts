@@ -1,5 +1,5 @@
 import { KeymountError } from '../../errors.ts';
-import type { Outcome, Reply } from '../../net/request.ts';
+import type { Message, Outcome, Reply } from '../../net/request.ts';
 import type { VaultCall } from './client.ts';
 import { reasonOf } from './reason.ts';
 import { shownPath } from './ref.ts';
@@ -40,12 +40,10 @@ function isNotServing(reply: Reply): boolean {
   return reply.status === 503 && /sealed|standby|not active|not (?:yet )?initiali[sz]ed/i.test(reasonOf(reply, []));
 }
 
-export function uncertainIssue(
-  { method, target }: Pick<VaultCall, 'method' | 'target'>,
-  reason: string,
-): KeymountError {
-  const doing = method === 'GET' ? 'reading' : 'writing to';
-  return new KeymountError('issue-uncertain', `nobody knows whether ${doing} ${shownPath(target)} issued something`, {
+/** The message of a request that was sent, and why nobody knows. */
+export function uncertainIssue({ method, path }: Pick<Message, 'method' | 'path'>, reason: string): KeymountError {
+  const what = `${method === 'GET' ? 'reading' : 'writing to'} ${shownPath(path.replace(/^\/v1\//, ''))}`;
+  return new KeymountError('issue-uncertain', `nobody knows whether ${what} issued something`, {
     reason,
     hint: 'what may have been issued ends with the token of the pod or by itself; it is asked for again after 30 s, then after longer pauses',
   });

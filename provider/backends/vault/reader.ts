@@ -7,10 +7,9 @@ import type { VaultCall, VaultClient } from './client.ts';
 import type { VaultConnection } from './connection.ts';
 import { explainRead, explainUsedUp, type ReadQuestion } from './explain.ts';
 import { hintPath } from './hint.ts';
-import { isUndone, mayIssue, uncertainIssue } from './issue-once.ts';
+import { mayIssue } from './issue-once.ts';
 import type { Authority } from './login.ts';
 import type { Found, Mount, Mounts } from './mounts.ts';
-import { reasonOf } from './reason.ts';
 import { type CliRef, encodePath, shownPath, type VaultRef } from './ref.ts';
 import { type Engine, replyToSecret } from './reply.ts';
 import type { Uses } from './uses.ts';
@@ -45,10 +44,9 @@ export function createReader(
 
   async function read(ref: VaultRef, signal: AbortSignal): Promise<Secret> {
     const call: Read = ref.kind === 'api' ? { ...ref, token, engine: 'api' } : await locate(ref, signal);
-    const isIssue = mayIssue(call, call.engine, mounts.typeOf(shownPath(call.target)));
+    const once = mayIssue(call, call.engine, mounts.typeOf(shownPath(call.target)));
     const outcome = await uses.run(async (tries) => {
-      const reply = await client.send({ ...call, tries, mayIssue: isIssue }, signal);
-      if (isIssue && !isUndone({ reply })) throw uncertainIssue(call, reasonOf(reply, [token]));
+      const reply = await client.send({ ...call, tries, mayIssue: once }, signal);
       if (reply.status < 200 || reply.status > 299) return { reply };
       return { secret: issuedBy(uses, call, replyToSecret(reply, call.engine, shownPath(call.target), clock.now())) };
     });
@@ -91,13 +89,9 @@ export function createReader(
     return { ...facts, path: shownPath(target), version, method };
   }
 
-  async function findQuietly(path: string, signal: AbortSignal): Promise<Found | undefined> {
-    try {
-      return await mounts.find(path, token, signal);
-    } catch {
-      // It would have been a hint only; what failed first is told.
-      return undefined;
-    }
+  /** It would have been a hint only; what failed first is told. */
+  function findQuietly(path: string, signal: AbortSignal): Promise<Found | undefined> {
+    return mounts.find(path, token, signal).catch(() => undefined);
   }
 
   return {

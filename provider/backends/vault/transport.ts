@@ -6,6 +6,7 @@ import { retrying } from '../../net/retry.ts';
 import type { BackendDeps, BackendRequest } from '../backend.ts';
 import type { VaultConnection } from './connection.ts';
 import { isUndone, uncertainIssue } from './issue-once.ts';
+import { reasonOf } from './reason.ts';
 import { isRedirect, redirectTarget, refusedRedirect } from './redirect.ts';
 
 /** A request as node-vault hands it on. */
@@ -19,7 +20,7 @@ export interface VaultRequest {
   readonly signal: AbortSignal;
   /** Absent: it may be tried as often as the connection allows. */
   readonly tries?: Tries;
-  /** Sent again only where the server surely did not carry it out. Throws `issue-uncertain` where there is no answer. */
+  /** Sent again only where the server surely did not carry it out. Throws `issue-uncertain` where its answer does not say so. */
   readonly mayIssue?: boolean;
 }
 
@@ -62,12 +63,15 @@ export function createTransport(connection: VaultConnection, pools: Pools, deps:
       deps.onRequest({ call: callOf(message), code: codeOf(outcome), seconds });
       return message.once && !isUndone(outcome) ? asFinal(outcome) : outcome;
     };
-    return await retrying(attempt, { retries, window: patience }, deps, signal).catch((thrown: unknown) => {
-      if (!message.once || last === undefined || isUndone(last)) throw thrown;
-      const { message: text, reason } = toKeymountError(thrown);
-      const target = message.path.replace(/^\/v1\//, '');
-      throw uncertainIssue({ method: message.method, target }, reason === undefined ? text : `${text}: ${reason}`);
-    });
+    try {
+      const reply = await retrying(attempt, { retries, window: patience }, deps, signal);
+      if (!message.once || isUndone({ reply })) return reply;
+      throw uncertainIssue(message, reasonOf(reply, [message.headers['X-Vault-Token'] ?? '']));
+    } catch (thrown) {
+      const error = toKeymountError(thrown);
+      if (!message.once || last === undefined || isUndone(last) || error.code === 'issue-uncertain') throw thrown;
+      throw uncertainIssue(message, error.reason === undefined ? error.message : `${error.message}: ${error.reason}`);
+    }
   }
 
   return async ({ uri, method, headers, json, signal, tries, mayIssue = false }) => {
