@@ -21,6 +21,10 @@ export interface MountReport {
 /** Names come from the driver, but a class could set them: they get no more room than Kubernetes gives a name. */
 const longestName = 253;
 
+/** Of one Mount, each a line; what a class or a server says may be much. */
+const mostWarnings = 20;
+const longestWarning = 500;
+
 export function createMountReport(log: Log, metrics: Metrics, events: PodEvents | undefined): MountReport {
   const rotation = createRotation(steadyClock.now);
   metrics.watchRotation(rotation.failing);
@@ -66,20 +70,29 @@ export function createMountReport(log: Log, metrics: Metrics, events: PodEvents 
       files: reply?.files.length ?? 0,
     };
     if (error === undefined) log.info(facts);
-    else log.error({ ...facts, error, failures: [...new Set(record.failures)].slice(0, 100) });
-    for (const reason of record.warnings ?? []) {
+    else log.error({ ...facts, error, failures: [...new Set(record.failures)] });
+    for (const reason of (record.warnings ?? []).slice(0, mostWarnings)) {
       const { namespace, class: name } = facts;
       const key = JSON.stringify([namespace, name, reason]);
       if (told.has(key)) continue;
       told.set(key, true);
-      log.warn({ event: 'secret-warning', namespace, class: name, reason });
+      log.warn({ event: 'secret-warning', namespace, class: name, reason: reason.slice(0, longestWarning) });
     }
     if (plan === undefined || warned.has(plan)) return;
     warned.add(plan);
-    for (const { at, message } of plan.warnings) {
-      const { namespace, class: name } = facts;
-      log.warn({ event: 'class-warning', namespace, class: name, at: formatPlace(at), reason: message });
+    const { namespace, class: name } = facts;
+    for (const { at, message } of plan.warnings.slice(0, mostWarnings)) {
+      const reason = message.slice(0, longestWarning);
+      log.warn({
+        event: 'class-warning',
+        namespace,
+        class: name,
+        at: formatPlace(at).slice(0, longestWarning),
+        reason,
+      });
     }
+    const more = plan.warnings.length - mostWarnings;
+    if (more > 0) log.warn({ event: 'class-warning', namespace, class: name, reason: `and ${more} more warnings` });
   }
 
   return {

@@ -25,11 +25,11 @@ export function createParameterReads(transport: Transport, inRegions: InRegions)
   const readOne = ({ ref, signal }: Job): Promise<Secret> =>
     inRegions(selectorOf(ref), async (place) => {
       const asked = selectorOf(place.targetOf(ref));
-      const { found, invalid } = await ask([asked], place, signal);
-      const [only] = found;
-      if (only !== undefined) return parameterToSecret(only);
-      if (invalid.size > 0) throw missing(asked, place);
-      throw unusable(asked, 'has neither a value nor a reason');
+      const answer = await ask([asked], place, signal);
+      const own = matchParameters([asked], answer).get(asked);
+      if (own !== undefined) return parameterToSecret(own);
+      if (answer.invalid.size > 0) throw missing(asked, place);
+      throw unusable(asked, answer.found.length > 0 ? 'is of something else' : 'has neither a value nor a reason');
     });
 
   const readMany = (refs: readonly AwsRef[], signal: AbortSignal): Promise<Answers> =>

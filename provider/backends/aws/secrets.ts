@@ -5,7 +5,7 @@ import type { Call, SecretsManager } from './client.ts';
 import { explainFault, explainRead, type ReadQuestion } from './explain.ts';
 import { faultOf, tidy } from './fault.ts';
 import type { AwsRef } from './ref.ts';
-import { valueToSecret } from './reply.ts';
+import { type SecretValue, unusable, valueToSecret } from './reply.ts';
 
 /** A secret in a region. */
 export type Target = Pick<AwsRef, 'name' | 'version' | 'label'>;
@@ -25,7 +25,11 @@ export async function getSecret({ name, version, label }: Target, place: Secrets
     ...(label === undefined ? {} : { VersionStage: label }),
   };
   const answer = await place.client.getSecretValue(input, place.call);
-  if ('output' in answer) return valueToSecret(answer.output, name);
+  if ('output' in answer) {
+    const { output } = answer;
+    if (isNamed(output) && !isOf(output, name)) throw unusable(name, 'is of something else');
+    return valueToSecret(output, name);
+  }
   throw explainRead(answer.refusal, place.question(name, 'secretsmanager:GetSecretValue'));
 }
 
@@ -60,8 +64,13 @@ export async function getSecrets(names: readonly string[], place: SecretsPlace):
   return found;
 }
 
+/** The service always says what a value is of; some that stand in for it do not. */
+function isNamed({ Name, ARN }: SecretValue): boolean {
+  return Name !== undefined || ARN !== undefined;
+}
+
 /** The ARN of a secret ends in six characters of its own, which may be left out. */
-function isOf({ Name, ARN = '' }: { Name?: string | undefined; ARN?: string | undefined }, name: string): boolean {
+function isOf({ Name, ARN = '' }: SecretValue, name: string): boolean {
   if (!isArn(name)) return Name === name;
   return ARN === name || (ARN.startsWith(`${name}-`) && ARN.length === name.length + 7);
 }

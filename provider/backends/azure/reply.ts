@@ -124,8 +124,12 @@ function readCertificate(body: JsonObject, ref: AzureRef): Read {
 
 /** The last part of an id, `https://shop.vault.azure.net/secrets/license/1f30…`. */
 function versionOf(id: string | undefined, ref: AzureRef, absent: string): string {
-  const version = id?.split('/').at(-1) ?? '';
+  const [collection, name, version = ''] = id?.split('/').slice(-3) ?? [];
   if (version === '') throw unusable(ref, `has no id: ${absent}`);
+  // Names of Key Vault know no case.
+  const isOwn = collection === ref.collection && name?.toLowerCase() === ref.name.toLowerCase();
+  if (!isOwn || (ref.version !== undefined && ref.back === undefined && version !== ref.version))
+    throw unusable(ref, 'is of something else');
   return version;
 }
 

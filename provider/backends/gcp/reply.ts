@@ -19,9 +19,23 @@ export function replyToSecret(body: Buffer, service: Service, name: string): Sec
     bytes,
     ...(keys === undefined ? {} : { keys }),
     // A parameter has no other name than the one it was asked for by.
-    version: service === 'secretmanager' ? (textOf(ownKey(answer, 'name')) ?? name) : name,
+    version: service === 'secretmanager' ? versionOf(textOf(ownKey(answer, 'name')), name) : name,
     size: bytes.length * (keys === undefined ? 1 : 3),
   };
+}
+
+/** The name of what was read. Google names the project by its number, and an alias by the number of its version. */
+function versionOf(read: string | undefined, asked: string): string {
+  if (read === undefined) return asked;
+  const [, secret, version = ''] = parse(read);
+  const [, wanted, wantedVersion = ''] = parse(asked);
+  const isOther = /^\d+$/.test(wantedVersion) && version !== wantedVersion;
+  if (secret !== wanted || isOther) throw unusable(asked, 'is of something else');
+  return read;
+}
+
+function parse(name: string): readonly (string | undefined)[] {
+  return /\/secrets\/([^/]+)\/versions\/([^/]+)$/.exec(name) ?? [];
 }
 
 function payloadOf(answer: JsonObject, name: string): Buffer {

@@ -31,6 +31,21 @@ describe('the log', () => {
     );
   });
 
+  it('has no line of more than some kilobytes, whatever a class fails with', () => {
+    const failures = Array.from({ length: 500 }, (_, index) => {
+      const facts = { at: { path: `objects[${index}]`, name: 'n'.repeat(200) }, reason: 'r'.repeat(2_000), hint: 'h' };
+      return new KeymountError('secret-denied', `${index} ${'m'.repeat(3_000)}`, facts);
+    });
+    const [error = assert.fail()] = failures;
+    const [line = ''] = logged((log) => log.error({ event: 'mount', error, failures }));
+    assert.ok(line.length < 10_000, `${line.length} characters`);
+    const told = JSON.parse(line);
+    assert.equal(told.error.code, 'secret-denied');
+    assert.equal(told.failures[0].at, `objects[0] "${'n'.repeat(200)}"`);
+    assert.match(told.failures.at(-1), /^and \d+ more$/);
+    assert.equal(told.failures.length - 1 + Number(told.failures.at(-1).split(' ')[1]), 500);
+  });
+
   it('holds what is at least as severe as its level', () => {
     const all = (log: Log) => {
       for (const level of ['debug', 'info', 'warn', 'error'] as const) log[level]({ event: level });

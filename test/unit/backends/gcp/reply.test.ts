@@ -38,6 +38,21 @@ describe('the answer of Secret Manager', () => {
     assert.equal(access({ data: '' }, '').version, name);
   });
 
+  it('is not believed where it names another secret, or another version than the one that was asked for', () => {
+    const other = (asked: string, resolved: string) => () =>
+      replyToSecret(Buffer.from(JSON.stringify({ name: resolved, payload: {} })), 'secretmanager', asked);
+    const isInvalid = { code: 'backend-reply-invalid' };
+    assert.throws(other(name, 'projects/1/secrets/root/versions/2'), isInvalid);
+    assert.throws(other('projects/p/secrets/s/versions/3', 'projects/1/secrets/s/versions/2'), isInvalid);
+    assert.throws(other(name, 'nonsense'), isInvalid);
+    for (const resolved of [
+      'projects/1/secrets/s/versions/3',
+      'projects/1/locations/europe-west3/secrets/s/versions/3',
+    ])
+      other('projects/p/secrets/s/versions/3', resolved)();
+    other('projects/p/secrets/s/versions/prod', 'projects/1/secrets/s/versions/7')();
+  });
+
   it('may be empty, but not of another shape', () => {
     assert.equal(access({}).bytes?.length, 0);
     for (const payload of [null, { data: 'a b' }, { data: 5 }]) assert.throws(() => access(payload), /the answer for /);
