@@ -139,7 +139,6 @@ const proxies: Row[] = [
   {
     topic: 'proxies',
     what: '`HTTPS_PROXY=socks5://…`',
-    why: 'a SOCKS proxy is not spoken: the settings say so at the start, before a secret goes another way than was meant',
     async order(lab) {
       const port = await lab.serve(makeLeaf(root, { names: 'DNS:vault.test' }));
       return { url: 'https://vault.test:8200/', ca: root.cert, env: { HTTPS_PROXY: await lab.socks(port) } };
