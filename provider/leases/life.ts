@@ -52,11 +52,15 @@ export function renewalTime(
   random: () => number,
 ): number | undefined {
   if (!renewable || end === Number.POSITIVE_INFINITY) return undefined;
-  const inTime = Math.max(1 / 3, 1 - roundWithMargin / (end - now));
-  return now + (end - now) * Math.min(latestRenewal, inTime, percent / 100 + random() / 10);
+  const left = end - now;
+  // What lives for seconds alone gains nothing by it, and would use its few renewals up.
+  const inTime = left < seldom ? 1 : Math.max(1 / 3, 1 - roundWithMargin / left);
+  return now + left * Math.min(latestRenewal, inTime, percent / 100 + random() / 10);
 }
 
 export const latestRenewal = 0.95;
+/** Milliseconds of a life that cannot be renewed every 15 s. */
+const seldom = 16_000;
 
 /**
  * Should it have been renewed or replaced by now? Halfway between the latest time for a renewal and the end; for what is replaced,
