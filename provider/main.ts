@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { formatError, toKeymountError } from './errors.ts';
 
 /** argv → command. The only file that touches `process`: arguments, environment, signals, exit codes. */
@@ -18,10 +18,13 @@ keymount COMMAND --help tells more. docs/ has a page for each task.
 `;
 
 async function main(command: string | undefined, argv: readonly string[]): Promise<number> {
+  // Node opens its inspector at this signal unless somebody listens to it; the image has --disable-sigusr1 as well.
+  process.on('SIGUSR1', () => {});
   switch (command) {
     case 'serve':
       return await runServe(argv);
     case 'mount':
+      leaveOutOfCoreDumps();
       return await (await import('./commands/mount.ts')).runMount(argv, {
         env: process.env,
         readFile,
@@ -63,6 +66,7 @@ async function runServe(argv: readonly string[]): Promise<number> {
     readFile,
   });
   const log = createLog(settings.log);
+  const dumps = leaveOutOfCoreDumps();
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   // A last resort: every path of a Mount ends in one place that catches. What gets here is a defect, told without its text.
@@ -72,7 +76,7 @@ async function runServe(argv: readonly string[]): Promise<number> {
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
-  await serve({ settings, warnings, surroundings: surroundings(), log, stop: stop.signal });
+  await serve({ settings, warnings: [...warnings, ...dumps], surroundings: surroundings(), log, stop: stop.signal });
   // A driver that hangs keeps its connection open, and the connection would keep the process.
   process.exit(0);
 }
@@ -86,6 +90,22 @@ async function runStatus(argv: readonly string[]): Promise<number> {
   const { loadSettings } = await import('./settings/load.ts');
   const { settings } = loadSettings({ argv: argv.filter((arg) => arg !== '--json'), env: process.env, readFile });
   return await run(argv, settings.socketDir, (line) => process.stdout.write(`${line}\n`));
+}
+
+/**
+ * Takes this process's memory, in which the secrets are, out of core dumps, as far as Linux lets it: neither Node nor Kubernetes can
+ * set a limit for them (RLIMIT_CORE). Without a bit set, no mapping is dumped: https://man7.org/linux/man-pages/man5/core.5.html.
+ * Gives what an admin should know.
+ */
+function leaveOutOfCoreDumps(): string[] {
+  try {
+    writeFileSync('/proc/self/coredump_filter', '0');
+    return [];
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    return [`a core dump of keymount would hold secrets: /proc/self/coredump_filter cannot be written (${code})`];
+  }
 }
 
 function readFile(path: string): string {

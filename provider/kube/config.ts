@@ -55,7 +55,7 @@ async function inCluster(host: string, surroundings: KubeSurroundings): Promise<
   // Going on as if there were no cluster would give every node a version key of its own.
   if ((await readIfThere(token)) === undefined) {
     throw new KeymountError('settings-invalid', `this runs in a pod of Kubernetes, but there is no ${token}`, {
-      hint: 'set automountServiceAccountToken: true on the pod, or give a kubeconfig',
+      hint: 'mount a ServiceAccount token there, as manifests/install.yaml does, or give a kubeconfig',
     });
   }
   const namespace = (await readIfThere(path.join(dir, 'namespace')))?.trim();

@@ -42,6 +42,9 @@ export function createHandlers(dialect: DialectName, parts: ServiceParts): CSIDr
   };
 }
 
+/** Milliseconds: at its deadline a caller gives up by its own clock, and grpc-js cancels, both before our timer. */
+const early = 50;
+
 /** Every failure of a Mount is an answer; what comes after it must not end the process either. */
 async function answer(
   dialect: DialectName,
@@ -53,13 +56,16 @@ async function answer(
   const record: MountRecord = { reads: 0, cached: 0, stale: 0 };
   let reply: MountReply | undefined;
   let error: KeymountError | undefined;
-  const deadline = startDeadline(parts.clock, deadlineOf(call, parts), () => {
-    return new KeymountError('deadline-exceeded', 'the deadline of the Mount passed before everything was read');
-  });
+  const at = deadlineOf(call, parts);
+  const passed = () =>
+    new KeymountError('deadline-exceeded', 'the deadline of the Mount passed before everything was read');
+  const deadline = startDeadline(parts.clock, at, passed);
   let answered = false;
   // grpc-js says it of every stream that ends, answered or not.
   call.on('cancelled', () => {
-    if (!answered) deadline.abort(new KeymountError('cancelled', 'the driver gave the Mount up'));
+    if (answered) return;
+    const isOver = parts.clock.now() >= at - early;
+    deadline.abort(isOver ? passed() : new KeymountError('cancelled', 'the driver gave the Mount up'));
   });
   parts.inFlight.add(deadline);
   try {

@@ -200,7 +200,7 @@ describe('the way to the API server', () => {
     it('is an error without a token, because each node would go on with a version key of its own', async () => {
       const serviceAccountDir = podFiles({ 'ca.crt': pem });
       const found = findKubeConfig(surroundings({ serviceHost: '10.0.0.1', servicePort: '443', serviceAccountDir }));
-      await assert.rejects(found, invalid(/there is no .*\/token/, /automountServiceAccountToken/));
+      await assert.rejects(found, invalid(/there is no .*\/token/, /mount a ServiceAccount token there/));
     });
   });
 });
