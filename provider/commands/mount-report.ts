@@ -4,6 +4,7 @@ import type { PodEvents } from '../kube/events.ts';
 import { steadyClock } from '../leases/steady-clock.ts';
 import { failureText } from '../mount/failure.ts';
 import type { Status } from '../mount/status.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { MountOutcome } from '../rpc/service.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -80,19 +81,7 @@ export function createMountReport(log: Log, metrics: Metrics, events: PodEvents 
     }
     if (plan === undefined || warned.has(plan)) return;
     warned.add(plan);
-    const { namespace, class: name } = facts;
-    for (const { at, message } of plan.warnings.slice(0, mostWarnings)) {
-      const reason = message.slice(0, longestWarning);
-      log.warn({
-        event: 'class-warning',
-        namespace,
-        class: name,
-        at: formatPlace(at).slice(0, longestWarning),
-        reason,
-      });
-    }
-    const more = plan.warnings.length - mostWarnings;
-    if (more > 0) log.warn({ event: 'class-warning', namespace, class: name, reason: `and ${more} more warnings` });
+    warnOfClass(log, plan, facts);
   }
 
   return {
@@ -105,4 +94,17 @@ export function createMountReport(log: Log, metrics: Metrics, events: PodEvents 
       write(outcome);
     },
   };
+}
+
+function warnOfClass(
+  log: Log,
+  { warnings }: Plan,
+  { namespace, class: name }: { readonly namespace: string | undefined; readonly class: string | undefined },
+): void {
+  for (const { at, message } of warnings.slice(0, mostWarnings)) {
+    const reason = message.slice(0, longestWarning);
+    log.warn({ event: 'class-warning', namespace, class: name, at: formatPlace(at).slice(0, longestWarning), reason });
+  }
+  const more = warnings.length - mostWarnings;
+  if (more > 0) log.warn({ event: 'class-warning', namespace, class: name, reason: `and ${more} more warnings` });
 }
