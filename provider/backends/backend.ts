@@ -99,10 +99,9 @@ export interface Login {
   readonly role: string | undefined;
   readonly audience: string | undefined;
   /**
-   * The pod's ServiceAccount token for an audience, from the driver or requested from the API server. One that the driver sent for
-   * an audience of `orFor` does as well. Throws `token-missing`.
+   * The pod's ServiceAccount token for an audience, from the driver or requested from the API server. Throws `token-missing`.
    */
-  readonly token: (audience: string, signal: AbortSignal, orFor?: readonly string[]) => Promise<SecretString>;
+  readonly token: (audience: string, signal: AbortSignal, options?: TokenOptions) => Promise<SecretString>;
   /** The Secret of `nodePublishSecretRef`. */
   readonly publishSecrets: ReadonlyMap<string, SecretString>;
   /** Annotations of the pod's ServiceAccount, remembered for a while. Throws `cluster-unavailable`. */
@@ -111,6 +110,13 @@ export interface Login {
   readonly nodeLabels: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
   /** To be called when something is kept for the pod's next login, so that `Backend.forgetPod` is called when the pod ends. */
   readonly untilPodEnds?: () => void;
+}
+
+export interface TokenOptions {
+  /** One that the driver sent for another audience, of these, does as well. */
+  readonly orFor?: readonly string[];
+  /** What is issued through the session may last no longer than the token: a long-lived one is better, where it may be asked for. */
+  readonly lasting?: boolean;
 }
 
 /** A pod's ServiceAccount token on its way to a server. */
@@ -207,10 +213,18 @@ export interface Tenure {
   readonly id: string;
   /** Can the session itself be renewed? */
   readonly renewable: boolean;
+  /**
+   * When what the login showed ends, in milliseconds of the clock, where a server may renew the session no further than that. Absent:
+   * it does not matter.
+   */
+  readonly loginEnds?: number | undefined;
   /** Its requests are counted, and the last one ends it: it is neither renewed nor asked about. */
   readonly isLimited?: boolean;
-  /** Renews a lease, or without one the session itself. Throws `lease-lost` where the backend does not know it any more. */
-  readonly renew: (lease: Lease | undefined, signal: AbortSignal) => Promise<Renewal>;
+  /**
+   * Renews a lease, or without one the session itself. `login-ended`: the backend renews the session no further than the login that it
+   * came from; it lives on to its own end. Throws `lease-lost` where the backend does not know it any more.
+   */
+  readonly renew: (lease: Lease | undefined, signal: AbortSignal) => Promise<Renewal | 'login-ended'>;
   /** Takes back what does not end with the session: `Secret.takeBack` of this backend, of this session or an earlier one like it. */
   readonly takeBack?: (what: JsonObject, signal: AbortSignal) => Promise<void>;
   /** Ends the session and everything that was issued through it. */

@@ -29,6 +29,16 @@ export interface PodTokens {
    * which names `audience.driver`.
    */
   readonly get: (pod: BoundPod, audience: WantedAudience, signal: AbortSignal) => Promise<SecretString>;
+  /**
+   * A new one that lives for so many seconds (at least ten minutes), or for as long as the API server allows. It is not remembered.
+   * Throws what the API server says.
+   */
+  readonly request: (
+    pod: BoundPod,
+    audience: string | undefined,
+    seconds: number,
+    signal: AbortSignal,
+  ) => Promise<SecretString>;
   /** The same without asking anybody; undefined: `get` would have to ask. */
   readonly getCached: (pod: BoundPod, audience: WantedAudience) => SecretString | undefined;
   /** The cluster changed its keys: tokens from before may be worth nothing, so none of them is handed out any more. */
@@ -44,6 +54,8 @@ export interface PodTokensDeps {
 
 /** What the Go Vault provider asks for: 15 minutes. */
 const lifetime = 900;
+/** Seconds: the API server refuses less. */
+const shortest = 600;
 /** A token that ends within this many milliseconds is not handed out any more: the login still has to happen. */
 const margin = 120_000;
 
@@ -51,13 +63,17 @@ export function createPodTokens({ api, clock, capacity = 4096 }: PodTokensDeps):
   const remembered = new LRUCache<string, IssuedToken>({ max: capacity });
   const flights = new Flights<SecretString>();
 
-  async function request(key: string, pod: BoundPod, audience: string | undefined, signal: AbortSignal) {
+  async function request(pod: BoundPod, audience: string | undefined, seconds: number, signal: AbortSignal) {
     const spec = {
       audiences: audience === undefined ? [] : [audience],
-      expirationSeconds: lifetime,
+      expirationSeconds: Math.max(shortest, seconds),
       boundPod: { name: pod.pod, uid: pod.podUid },
     };
-    const issued = await requestToken(api, pod.namespace, pod.serviceAccount, spec, { signal });
+    return await requestToken(api, pod.namespace, pod.serviceAccount, spec, { signal });
+  }
+
+  async function requestUsual(key: string, pod: BoundPod, audience: string | undefined, signal: AbortSignal) {
+    const issued = await request(pod, audience, lifetime, signal);
     remembered.set(key, issued);
     return issued.token;
   }
@@ -69,13 +85,14 @@ export function createPodTokens({ api, clock, capacity = 4096 }: PodTokensDeps):
 
   return {
     forget: () => remembered.clear(),
+    request: async (pod, audience, seconds, signal) => (await request(pod, audience, seconds, signal)).token,
     getCached: (pod, audience) => usable(keyOf(pod, audience.request)),
     async get(pod, audience, signal) {
       const key = keyOf(pod, audience.request);
       const known = usable(key);
       if (known !== undefined) return known;
       try {
-        return await flights.run(key, signal, (shared) => request(key, pod, audience.request, shared));
+        return await flights.run(key, signal, (shared) => requestUsual(key, pod, audience.request, shared));
       } catch (error) {
         signal.throwIfAborted();
         throw explain(error, pod, audience.driver);

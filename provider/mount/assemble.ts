@@ -78,6 +78,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     deps: backendDeps,
     podTokens,
     podFacts: createPodFacts({ api, nodeName, clock }),
+    leaseTokenSeconds: settings.leaseTokenExpiry / 1000,
     ownAudiences: api === undefined ? undefined : () => readOwnAudiences(api),
     maxAge: sessionMaxAge,
     mountTimeout: limits.mountTimeout,

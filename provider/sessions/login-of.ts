@@ -4,6 +4,7 @@ import { type PodTokens, tokenMissing } from '../kube/pod-token.ts';
 import type { SecretString } from '../util/secret-string.ts';
 import type { Caller } from './caller.ts';
 import type { Connection } from './connections.ts';
+import { lastingToken, requestedAudience } from './lasting-token.ts';
 import type { Wish } from './sessions.ts';
 import { type PodToken, shownToken } from './shown-token.ts';
 
@@ -12,6 +13,8 @@ export interface LoginSources {
   /** Tokens that the API server gives; undefined: it is not to be asked. */
   readonly podTokens: PodTokens | undefined;
   readonly podFacts: PodFacts;
+  /** Seconds that a token lives through which something may be issued, where the API server may be asked. 0: as any other. */
+  readonly leaseTokenSeconds?: number;
   /** The audiences of keymount's own token, which the API server takes for its own. Absent: not known. */
   readonly ownAudiences?: (() => Promise<readonly string[]>) | undefined;
   /** A backend keeps something for a pod until that ends. */
@@ -19,7 +22,8 @@ export interface LoginSources {
 }
 
 /** Who asks, and what they can show for it. A token that must not be shown to the server of the connection is refused. */
-export function loginOf({ connection, source, caller }: Wish, sources: LoginSources): Login {
+export function loginOf(wish: Wish, sources: LoginSources): Login {
+  const { connection, source, caller } = wish;
   const { role, audience } = source.access;
   const { podTokens, podFacts, onKept } = sources;
   const { namespace, serviceAccount, podUid } = caller.identity;
@@ -31,13 +35,16 @@ export function loginOf({ connection, source, caller }: Wish, sources: LoginSour
     annotations: (signal) => podFacts.annotations(namespace, serviceAccount, signal),
     nodeLabels: podFacts.nodeLabels,
     untilPodEnds: () => onKept?.(podUid),
-    token: async (wanted, signal, orFor = []) => {
+    token: async (wanted, signal, { orFor = [], lasting = false } = {}) => {
       const sent = [wanted, ...orFor].map((name) => caller.tokens.get(name)).find((token) => token !== undefined);
+      if (lasting) {
+        const better = await lastingToken(wish, wanted, sent !== undefined, sources, signal);
+        if (better !== undefined) return await show(better, connection, sources);
+      }
       if (sent !== undefined) return await show({ token: sent, wanted, isApiServers: false }, connection, sources);
       const only = connection.backend.onlySentTokens?.(connection.settings) === true;
       if (podTokens === undefined || only) throw tokenMissing(wanted, sentAudiences(caller));
-      // Like the Go Vault provider: without an audience in the class, the API server's own is asked for.
-      const request = audience ?? (connection.backend.tokenAudience === undefined ? undefined : wanted);
+      const request = requestedAudience(wanted, { backend: connection.backend, source });
       const token = await podTokens.get(caller.identity, { driver: wanted, request }, signal);
       return await show({ token, wanted, isApiServers: request === undefined }, connection, sources);
     },

@@ -99,6 +99,12 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
     about:
       "Ask the API server for a pod's token where the driver sent none for the audience. Needs RBAC `create` on `serviceaccounts/token`.",
   },
+  leaseTokenExpiry: {
+    kind: duration(0),
+    default: 86_400_000,
+    about:
+      "With `tokenRequestFallback`, the life of the pod's token for a login to Vault or OpenBao through which credentials may be issued: [OpenBao ends them with it](leases.md#logins-that-end). At least 10 minutes; the API server may give less. `0`: the driver's token is used.",
+  },
   versionKeys: {
     namespace: {
       kind: kubernetesLabel,

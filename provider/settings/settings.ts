@@ -24,6 +24,8 @@ export interface Settings {
   readonly takeover: boolean;
   /** Ask the API server for a pod's token where the driver sent none (needs RBAC `serviceaccounts/token: create`). */
   readonly tokenRequestFallback: boolean;
+  /** Milliseconds; 0: none of these is asked for. */
+  readonly leaseTokenExpiry: number;
   /** The Secrets with the keys of object versions; see docs/versions.md. */
   readonly versionKeys: {
     readonly namespace: string | undefined;

@@ -34,7 +34,7 @@ export function podLogin(annotations: Record<string, string> = {}, asked: string
     identity: { namespace, serviceAccount, serviceAccountUid, pod: name, podUid: uid, proven: true },
     role: undefined,
     audience: undefined,
-    token: async (audience, _signal, orFor = []) => {
+    token: async (audience, _signal, { orFor = [] } = {}) => {
       asked.push([audience, ...orFor]);
       return new SecretString(issuer.mint(pod, audience).token);
     },

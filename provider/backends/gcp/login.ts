@@ -104,7 +104,9 @@ async function asPod(
   const pool = await pools?.get(signal);
   if (pool === undefined) throw new Error('a pod logs in without a pool');
   const [token, target] = await Promise.all([
-    login.token(login.audience ?? pool.tokenAudience, signal, login.audience === undefined ? [pool.audience] : []),
+    login.token(login.audience ?? pool.tokenAudience, signal, {
+      orFor: login.audience === undefined ? [pool.audience] : [],
+    }),
     targetOf(auth, login, signal),
   ]);
   const owner = ownerOf(pool, login);

@@ -54,6 +54,23 @@ describe('a token that keymount requests for a pod', () => {
     return error;
   }
 
+  it('lives as long as it is to, and is new each time', async () => {
+    const [one, other] = [
+      await tokens.request(bound(), 'vault', 86_400, signal),
+      await tokens.request(bound(), 'vault', 1, signal),
+    ];
+    assert.notEqual(one.reveal(), other.reveal());
+    assert.equal(tokens.getCached(bound(), vault), undefined);
+    assert.deepEqual(
+      server.tokenRequests.map(({ spec }) => [spec['audiences'], spec['expirationSeconds']]),
+      // The API server refuses less than ten minutes.
+      [
+        [['vault'], 86_400],
+        [['vault'], 600],
+      ],
+    );
+  });
+
   it('lives for 15 minutes, is bound to the pod and has the audience', async () => {
     await tokens.get(bound(), vault, signal);
     assert.deepEqual(server.tokenRequests[0]?.spec, {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { formatError, KeymountError } from '../../../provider/errors.ts';
 import type { PodTokens } from '../../../provider/kube/pod-token.ts';
 import type { Source } from '../../../provider/plan/plan.ts';
 import type { Caller } from '../../../provider/sessions/caller.ts';
-import type { Held } from '../../../provider/sessions/sessions.ts';
+import type { Held, SessionsOptions } from '../../../provider/sessions/sessions.ts';
 import { SecretString } from '../../../provider/util/secret-string.ts';
 import { aPod } from '../../lab/pod.ts';
 import { callerOf, FakeStore, gate, HandClock, sessionsOf, sourcesOf } from './fake-store.ts';
@@ -153,6 +153,73 @@ describe('the token of a login', () => {
     const login = await loginOf(caller, podTokens);
     assert.equal((await login.token('vault', never)).reveal(), 'requested');
     assert.deepEqual(asked, [[caller.identity, { driver: 'vault', request: undefined }]]);
+  });
+
+  describe('through which something may be issued', () => {
+    const given = new SecretString('requested');
+    const rules = { leaseTokenSeconds: 86_400 };
+    let asked: unknown[];
+    let podTokens: PodTokens;
+    beforeEach(() => {
+      asked = [];
+      podTokens = {
+        get: async () => new SecretString('usual'),
+        request: async (_pod: unknown, audience: unknown, seconds: unknown) => {
+          asked.push([audience, seconds]);
+          return given;
+        },
+      } as unknown as PodTokens;
+    });
+
+    const tokenOf = async (caller: Caller, more: Partial<SessionsOptions> = {}, ownOnly = true, lasting = true) => {
+      const { store, sessions } = world({ podTokens, ...rules, ...more });
+      await sessions.get({ connection: store.connection, source, caller, ownOnly }, never);
+      const token = await store.logins[0]?.token('vault', never, { lasting });
+      return token?.reveal();
+    };
+    const sent = callerOf(aPod(), { tokens: { vault: 'of the driver' } });
+
+    it('is a lasting one, of the audience that the driver sent one for', async () => {
+      assert.equal(await tokenOf(sent), 'requested');
+      assert.deepEqual(asked, [['vault', 86_400]]);
+    });
+
+    it('lives for an hour at most where it is good at the API server', async () => {
+      assert.equal(await tokenOf(callerOf(aPod(), { tokens: { other: 'jwt' } })), 'requested');
+      assert.deepEqual(asked, [[undefined, 3_600]]);
+    });
+
+    it('is that of the driver where none lasts', async () => {
+      podTokens = { ...podTokens, request: async () => Promise.reject(new Error('forbidden')) };
+      assert.equal(await tokenOf(sent), 'of the driver');
+    });
+
+    it('is that of the driver for an unproven pod, for what pods share, where nobody wants another, and where none may be asked for', async () => {
+      const unproven = callerOf(aPod(), { tokens: { vault: 'of the driver' }, proven: false });
+      assert.deepEqual(
+        [
+          await tokenOf(unproven),
+          await tokenOf(sent, {}, false),
+          await tokenOf(sent, {}, true, false),
+          await tokenOf(sent, { leaseTokenSeconds: 0 }),
+          await tokenOf(sent, { podTokens: undefined }),
+        ],
+        Array.from({ length: 5 }, () => 'of the driver'),
+      );
+      assert.deepEqual(asked, []);
+    });
+
+    it('is given up with its Mount, and no other one taken for it', async () => {
+      const mount = new AbortController();
+      const request = async () => {
+        mount.abort(new Error('given up'));
+        throw new Error('aborted');
+      };
+      const { store, sessions } = world({ podTokens: { ...podTokens, request }, ...rules });
+      await sessions.get({ connection: store.connection, source, caller: sent, ownOnly: true }, never);
+      const token = store.logins[0]?.token('vault', mount.signal, { lasting: true });
+      await assert.rejects(async () => await token, /given up/);
+    });
   });
 
   it('that is missing is an error with the audiences that there are, and no token', async () => {
