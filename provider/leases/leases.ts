@@ -3,46 +3,23 @@ import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { Source } from '../plan/plan.ts';
 import { type Keeper, needsKeeping } from '../sessions/keeper.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
-import { sessionKeys } from '../sessions/session-key.ts';
-import type { Held, Sessions, Wish } from '../sessions/sessions.ts';
+import type { Held, Wish } from '../sessions/sessions.ts';
 import { inBackground } from '../util/background.ts';
-import type { Clock } from '../util/clock.ts';
 import { Admission, handedOver } from './admission.ts';
 import { Debts } from './debts.ts';
 import { Expected } from './expected.ts';
-import type { Intervals } from './intervals.ts';
 import { hasAll } from './kept-secret.ts';
-import type { LeaseEvent } from './lease-event.ts';
+import type { LeasesOptions } from './leases-options.ts';
 import { isEnding } from './life.ts';
-import { type LeaseLimits, leaseLimits } from './limits.ts';
+import { leaseLimits } from './limits.ts';
+import { LoginEnds } from './login-ends.ts';
 import { Maxima } from './maxima.ts';
 import { isDue, isTooShort, lifeOf, type Outlook, outlookOf, type Times, timeLeft, tokenLife } from './outlook.ts';
-import type { LeaseStore } from './record.ts';
+import { type Place, placeOf } from './place.ts';
 import { Revocations } from './revocations.ts';
 import { type Recorded, Saving } from './saving.ts';
 import { supersede } from './superseded.ts';
-import { type Leased, type Place, Tenant } from './tenant.ts';
-
-export interface LeasesOptions {
-  /** Steady: it goes on evenly, whatever is done to the machine's clock. */
-  readonly clock: Clock;
-  /** The machine's clock, by which Mounts and certificates go. */
-  readonly wall: () => number;
-  readonly random: () => number;
-  readonly renewalPercent: number;
-  readonly sessions: Sessions;
-  readonly intervals: Intervals;
-  readonly newId: () => string;
-  /** Durable state; what is saved is sealed. */
-  readonly state: LeaseStore;
-  readonly report: (event: LeaseEvent) => void;
-  /** Default: `leaseLimits`. */
-  readonly limits?: LeaseLimits;
-  /** Told of a record that could not be removed. */
-  readonly onNotRemoved?: (thrown: unknown) => void;
-  /** A pod has something in keeping: its end must be noticed. */
-  readonly onTenant: (podUid: string) => void;
-}
+import { type Leased, Tenant } from './tenant.ts';
 
 /** Keeps what was issued for pods: served again at every Mount, renewed, replaced in time, ended with the pod. */
 export class Leases implements Keeper {
@@ -50,6 +27,7 @@ export class Leases implements Keeper {
   readonly #tenants = new Map<number, Tenant>();
   readonly #expected = new Expected();
   readonly #maxima: Maxima;
+  readonly #loginEnds: LoginEnds;
   readonly #closed = new AbortController();
 
   readonly #saving: Saving;
@@ -61,6 +39,7 @@ export class Leases implements Keeper {
     const closed = this.#closed.signal;
     this.#options = options;
     this.#maxima = new Maxima(clock.now);
+    this.#loginEnds = new LoginEnds(clock.now);
     this.#admission = new Admission(limits, state, () => this.#tenants.values());
     const onFailed = (podUid: string) => report({ event: 'not-saved', podUid });
     this.#saving = new Saving({ state, times: () => this.times, closed, onFailed, onNotRemoved });
@@ -89,7 +68,17 @@ export class Leases implements Keeper {
     const tenant = this.#tenants.get(held.id);
     if (tenant === undefined || tenant.leased.size === 0) return false;
     const { clock, intervals } = this.#options;
-    return tenant.lost || isEnding(tenant.token, clock.now(), intervals.horizon(volume));
+    const token = this.#loginEnds.foresee(tenant.server, tenant.token);
+    return tenant.lost || isEnding(token, clock.now(), intervals.horizon(volume));
+  }
+
+  async succeed(ending: Held, fresh: Held, wish: Wish): Promise<void> {
+    const { tenure } = fresh.session;
+    const earlier = this.#tenants.get(ending.id);
+    if (earlier === undefined || tenure === undefined || fresh.id === ending.id || !earlier.hasLasting) return;
+    const tenant = this.#tenants.get(fresh.id) ?? this.#tenant(fresh, wish, tenure);
+    tenant.inherit(earlier);
+    await this.#saving.save(tenant);
   }
 
   async isAlive(held: Held, signal: AbortSignal): Promise<boolean> {
@@ -97,7 +86,7 @@ export class Leases implements Keeper {
     // Of one whose requests are counted nothing is spent on the question: a new login tells.
     if (tenant === undefined || tenant.lost || tenant.tenure.isLimited) return false;
     try {
-      await tenant.tenure.renew(undefined, signal);
+      if ((await tenant.tenure.renew(undefined, signal)) === 'login-ended') tenant.refuseRenewals();
       return true;
     } catch (thrown) {
       const error = toKeymountError(thrown);
@@ -172,6 +161,7 @@ export class Leases implements Keeper {
 
   /** Takes up what another process left behind. */
   adopt(tenant: Tenant, recorded: Recorded, saves: number): void {
+    if (tenant.endsWithLogin) this.#warnIfLoginShort(tenant);
     this.#tenants.set(tenant.held.id, tenant);
     this.#saving.know(tenant, recorded, saves);
     if (!tenant.replaced) this.#options.sessions.keep(tenant.sessionKey, tenant.held);
@@ -203,16 +193,12 @@ export class Leases implements Keeper {
 
   get tenantDeps() {
     const { clock, random, renewalPercent } = this.#options;
-    return { clock, random, renewalPercent, maxima: this.#maxima, onRenewal: this.#onRenewal };
+    const known = { maxima: this.#maxima, loginEnds: this.#loginEnds };
+    return { clock, random, renewalPercent, ...known, onRenewal: this.#onRenewal, onLoginEnded: this.#onLoginEnded };
   }
 
-  #place(held: Held, { connection, source, caller }: Wish): Place {
-    const { pod: sessionKey, login: loginKey } = sessionKeys(connection, source, caller);
-    const id = this.#expected.idOf(held) ?? this.#options.newId();
-    const { podUid, namespace } = caller.identity;
-    const isStrangers = connection.backend.isChosenByClass?.(connection.settings) === true;
-    const server = connection.backend.titleOf?.(connection.settings);
-    return { id, sessionKey, loginKey, podUid, namespace, server, isStrangers, held };
+  #place(held: Held, wish: Wish): Place {
+    return placeOf(this.#expected.idOf(held) ?? this.#options.newId(), held, wish);
   }
 
   #tenant(held: Held, wish: Wish, tenure: Tenure): Tenant {
@@ -240,6 +226,11 @@ export class Leases implements Keeper {
       report({ event: 'too-short', podUid, what: source.address });
   }
 
+  #warnIfLoginShort({ podUid, server, token }: Tenant): void {
+    const minutes = this.#loginEnds.newlyShort(server, token);
+    if (minutes !== undefined) this.#options.report({ event: 'login-short', podUid, what: `${minutes} min` });
+  }
+
   readonly #onRenewal = (tenant: Tenant, what: 'token' | 'lease', error: KeymountError | undefined): void => {
     const { podUid } = tenant;
     if (error === undefined) this.#options.report({ event: 'renewed', podUid, what });
@@ -247,6 +238,13 @@ export class Leases implements Keeper {
     // The next token takes its debts over.
     if (tenant.lost && tenant.debts.size === 0) this.#behind(this.#forget(tenant));
     else this.#behind(this.#saving.saveLives(tenant));
+  };
+
+  readonly #onLoginEnded = (tenant: Tenant): void => {
+    const { podUid } = tenant;
+    this.#options.report({ event: 'login-ended', podUid });
+    this.#warnIfLoginShort(tenant);
+    this.#behind(this.#saving.saveLives(tenant));
   };
 
   async #end(tenant: Tenant): Promise<void> {

@@ -1,4 +1,5 @@
 import { longestLife } from './limits.ts';
+import { renewalByLogin } from './login-life.ts';
 
 /** When what is issued is renewed and replaced. Pure; all times in milliseconds of the clock. */
 
@@ -12,6 +13,8 @@ export interface Life {
   readonly duration: number;
   /** A renewal may put the end off. False once a renewal gave less than before: the maximum is near. */
   readonly renewable: boolean;
+  /** When what the login showed ends, for a token of which some servers renew none further than that. Absent: it does not matter. */
+  readonly loginEnd?: number;
 }
 
 /** Of what has no lease: it ends with something else. */
@@ -37,7 +40,7 @@ export function renewed(life: Life, now: number, duration: number, renewable: bo
   const length = lengthOf(duration);
   const truncated = length < life.duration - 1000;
   const most = Math.max(life.duration, length);
-  return { issuedAt: life.issuedAt, end: now + length, duration: most, renewable: renewable && !truncated };
+  return { ...life, end: now + length, duration: most, renewable: renewable && !truncated };
 }
 
 /**
@@ -45,17 +48,14 @@ export function renewed(life: Life, now: number, duration: number, renewable: bo
  * last twentieth. What is short is renewed earlier, though not in its first third: if the renewal is cut short, the driver must
  * ask once more before the end. Undefined: never.
  */
-export function renewalTime(
-  { end, renewable }: Life,
-  now: number,
-  percent: number,
-  random: () => number,
-): number | undefined {
+export function renewalTime(life: Life, now: number, percent: number, random: () => number): number | undefined {
+  const { end, renewable } = life;
   if (!renewable || end === Number.POSITIVE_INFINITY) return undefined;
   const left = end - now;
   // What lives for seconds alone gains nothing by it, and would use its few renewals up.
   const inTime = left < seldom ? 1 : Math.max(1 / 3, 1 - roundWithMargin / left);
-  return now + left * Math.min(latestRenewal, inTime, percent / 100 + random() / 10);
+  const usual = now + left * Math.min(latestRenewal, inTime, percent / 100 + random() / 10);
+  return renewalByLogin(life, now, usual, random);
 }
 
 export const latestRenewal = 0.95;

@@ -1,4 +1,4 @@
-import type { Session } from '../backends/backend.ts';
+import type { Session, Tenure } from '../backends/backend.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
 import { bornAt, endless, isEnding, isOldCertificate, isOverdue, type Life } from './life.ts';
 import type { Leased, Tenant } from './tenant.ts';
@@ -19,9 +19,15 @@ export function lifeOf({ secret: { lease }, readAt }: CachedSecret, { steady, wa
 }
 
 /** The life of the token of a new session. */
-export function tokenLife({ expires, tenure }: Session, { steady, wall }: Times): Life {
-  const left = expires === undefined ? 0 : Math.max(1, (expires - wall) / 1000);
-  return bornAt(steady, left, tenure?.renewable === true);
+export function tokenLife({ expires, tenure }: Session, times: Times): Life {
+  const left = expires === undefined ? 0 : Math.max(1, (expires - times.wall) / 1000);
+  return withLogin(bornAt(times.steady, left, tenure?.renewable === true), tenure, times);
+}
+
+/** The life of a token with the end of the login that it came from. */
+export function withLogin(life: Life, tenure: Tenure | undefined, { steady, wall }: Times): Life {
+  const { loginEnds } = tenure ?? {};
+  return loginEnds === undefined ? life : { ...life, loginEnd: steady + loginEnds - wall };
 }
 
 /** The life of a certificate, by the machine's clock. */

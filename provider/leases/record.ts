@@ -30,6 +30,8 @@ export interface StoredTenant {
   /** Undefined: the backend has no addresses, or the record is one of 0.1. */
   readonly server: string | undefined;
   readonly replaced: boolean;
+  /** Its server renewed tokens no further than the login that they came from. */
+  readonly endsWithLogin: boolean;
   readonly identity: Identity;
   readonly access: Access;
   readonly accessKey: string;
@@ -52,7 +54,8 @@ export interface StoredTenant {
 export type Storable = Pick<
   Tenant,
   'id' | 'sessionKey' | 'loginKey' | 'server' | 'replaced' | 'tenure' | 'token' | 'leased' | 'debts'
->;
+> &
+  Partial<Pick<Tenant, 'endsWithLogin'>>;
 
 /** The steady clock is of one process; on disk all times are of the machine's. */
 export function toRecord(
@@ -70,6 +73,7 @@ export function toRecord(
     loginKey: tenant.loginKey,
     ...(tenant.server === undefined ? {} : { server: tenant.server }),
     replaced: tenant.replaced,
+    ...(tenant.endsWithLogin ? { endsWithLogin: true } : {}),
     identity: plain(caller.identity),
     access: plain(source.access),
     accessKey: source.accessKey,
@@ -162,6 +166,7 @@ export function fromRecord(record: JsonValue, { steady, wall }: Times): StoredTe
     accessKey,
     server: text('server'),
     replaced: ownKey(record, 'replaced') === true,
+    endsWithLogin: ownKey(record, 'endsWithLogin') === true,
     // Sealed and authenticated, so it is what this program wrote.
     identity: identity as unknown as Identity,
     access: access as unknown as Access,

@@ -7,6 +7,7 @@ import type { JsonObject } from '../util/json.ts';
 import { keptSize } from './kept-secret.ts';
 import type { Leases } from './leases.ts';
 import { type LeaseLimits, leaseLimits } from './limits.ts';
+import { withLogin } from './outlook.ts';
 import { fromRecord, type StoredTenant, sourceOf, withLives } from './record.ts';
 import { type Leased, Tenant } from './tenant.ts';
 
@@ -77,11 +78,14 @@ async function resumeTenant(stored: StoredTenant, deps: ResumeDeps): Promise<voi
     const bytes = keptSize(secret);
     return [key, { cached, keys, bytes, volume, life, lost: false, jitter: backendDeps.random() }];
   });
-  const { id, sessionKey, loginKey, identity, token } = stored;
+  const { id, sessionKey, loginKey, identity } = stored;
   const { podUid, namespace } = identity;
   const isStrangers = backend.isChosenByClass?.(settings) === true;
   const place = { id, sessionKey, loginKey, podUid, namespace, server, isStrangers, held };
-  const tenant = new Tenant(place, session.tenure, token, leased, leases.tenantDeps, stored.debts);
+  const { tenantDeps } = leases;
+  if (stored.endsWithLogin) tenantDeps.loginEnds.refused(server);
+  const token = withLogin(stored.token, session.tenure, leases.times);
+  const tenant = new Tenant(place, session.tenure, token, leased, tenantDeps, stored.debts);
   if (stored.replaced) tenant.retire();
   const caller = { identity, tokens: new Map(), volume: '', publishSecrets: new Map() };
   leases.adopt(tenant, { source, caller }, stored.saves);

@@ -3,11 +3,12 @@ import { type KeymountError, toKeymountError } from '../errors.ts';
 import type { CachedSecret } from '../sessions/secrets.ts';
 import type { Held } from '../sessions/sessions.ts';
 import { inBackground } from '../util/background.ts';
-import type { Clock } from '../util/clock.ts';
 import { type Debt, Debts } from './debts.ts';
-import { type Life, renewalTime, renewed } from './life.ts';
+import { type Life, renewed } from './life.ts';
+import type { LoginEnds } from './login-ends.ts';
 import type { Maxima } from './maxima.ts';
-import { Pace } from './pace.ts';
+import type { Place } from './place.ts';
+import { Schedule, type ScheduleDeps } from './schedule.ts';
 
 /** A credential of a pod in keeping. */
 export interface Leased {
@@ -25,25 +26,15 @@ export interface Leased {
   readonly jitter: number;
 }
 
-/** Whose token it is, where it is stored, and the session that has it. */
-export type Place = Pick<
-  Tenant,
-  'id' | 'sessionKey' | 'loginKey' | 'podUid' | 'namespace' | 'server' | 'isStrangers' | 'held'
->;
-
-export interface TenantDeps {
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Percent of what is left, after which it is renewed. */
-  readonly renewalPercent: number;
+export interface TenantDeps extends ScheduleDeps {
   readonly maxima: Maxima;
+  readonly loginEnds: LoginEnds;
   /** A renewal ended: the lives have changed. `error`: it failed. */
   readonly onRenewal: (tenant: Tenant, what: 'token' | 'lease', error: KeymountError | undefined) => void;
+  /** The token is renewed no more, because the login that it came from ends: it is replaced before its own end. */
+  readonly onLoginEnded: (tenant: Tenant) => void;
 }
 
-/** Milliseconds between tries of a renewal that failed, doubled each time. */
-const firstRetry = 1_000;
-const longestRetry = 30_000;
 /** Milliseconds for one renewal, its own tries included. */
 const renewalTimeout = 30_000;
 
@@ -74,8 +65,7 @@ export class Tenant {
   /** Sources whose answers were too much to keep, and until when nothing is asked of them, in milliseconds of the clock. */
   readonly refused = new Map<string, { readonly error: KeymountError; readonly until: number }>();
   readonly #tenure: Tenure;
-  readonly #pace = new Map<string | undefined, Pace>();
-  readonly #renewAt = new Map<string | undefined, { at: number; failures: number }>();
+  readonly #schedule: Schedule;
   #wake = new AbortController();
   readonly #stop = new AbortController();
 
@@ -100,6 +90,7 @@ export class Tenant {
     this.debts = new Debts(debts);
     this.#tenure = tenure;
     this.#deps = deps;
+    this.#schedule = new Schedule(deps);
     this.#plan(undefined, token);
     for (const [key, { life }] of this.leased) this.#plan(key, life);
     inBackground(this.#run(), (thrown) => deps.onRenewal(this, 'token', toKeymountError(thrown)));
@@ -116,10 +107,38 @@ export class Tenant {
     this.#wake.abort(null);
   }
 
+  /** Has it something that does not end with its token? */
+  get hasLasting(): boolean {
+    return this.#lasting().length > 0;
+  }
+
+  /** Takes over from an earlier token what did not end with that. */
+  inherit(earlier: Tenant): void {
+    for (const [key, leased] of earlier.#lasting()) {
+      earlier.leased.delete(key);
+      if (!this.leased.has(key)) this.leased.set(key, leased);
+    }
+  }
+
+  /** Certificates without a lease. */
+  #lasting(): [string, Leased][] {
+    return [...this.leased].filter(([, { cached, lost }]) => cached.secret.lease === undefined && !lost);
+  }
+
+  /** Does its server renew the token no further than the login that it came from? */
+  get endsWithLogin(): boolean {
+    return this.token.loginEnd !== undefined && this.#deps.loginEnds.of(this.server) === true;
+  }
+
+  /** The server said that it renews the token no more, because the login that it came from has ended. */
+  refuseRenewals(): void {
+    this.#deps.loginEnds.refused(this.server);
+    this.#endWithLogin();
+  }
+
   /** When something is renewed next, in milliseconds of the clock; undefined: never. */
   nextRenewal(): number | undefined {
-    const times = [...this.#renewAt.values()].map(({ at }) => at);
-    return times.length === 0 ? undefined : Math.min(...times);
+    return this.#schedule.next();
   }
 
   /** Another token takes its place. */
@@ -132,33 +151,29 @@ export class Tenant {
   /** Renews nothing any more. */
   stop(): void {
     this.#stop.abort(null);
-    this.#renewAt.clear();
+    this.#schedule.clear();
     this.#wake.abort(null);
   }
 
   #plan(key: string | undefined, life: Life, failures = 0): void {
-    const { clock, random, renewalPercent } = this.#deps;
-    const now = clock.now();
-    const renewal = failures === 0 ? renewalTime(life, now, renewalPercent, random) : undefined;
-    const at =
-      failures > 0 ? now + retryAfter(failures, random) : renewal && this.#paceOf(key).next(renewal, now, life.end);
-    if (at === undefined || this.lost || this.#stop.signal.aborted) this.#renewAt.delete(key);
-    else if (failures === 0 && at >= life.end) this.#leaveToItsEnd(key);
-    else this.#renewAt.set(key, { at, failures });
+    const { loginEnds } = this.#deps;
+    if (this.lost || this.#stop.signal.aborted) this.#schedule.take(key);
+    else if (loginEnds.isOver(this.server, life)) this.#endWithLogin();
+    else if (this.#schedule.plan(key, loginEnds.relevant(this.server, life), failures) === 'too-late')
+      this.#leaveToItsEnd(key);
   }
 
   /** It is replaced like what cannot be renewed. */
   #leaveToItsEnd(key: string | undefined): void {
-    this.#renewAt.delete(key);
+    this.#schedule.take(key);
     const leased = key === undefined ? undefined : this.leased.get(key);
     if (leased !== undefined) leased.life = { ...leased.life, renewable: false };
     else if (key === undefined) this.token = { ...this.token, renewable: false };
   }
 
-  #paceOf(key: string | undefined): Pace {
-    const pace = this.#pace.get(key) ?? new Pace();
-    this.#pace.set(key, pace);
-    return pace;
+  #endWithLogin(): void {
+    this.#leaveToItsEnd(undefined);
+    this.#deps.onLoginEnded(this);
   }
 
   /** Waits for the next renewal and makes it, one after the other. Never rejects. */
@@ -169,9 +184,9 @@ export class Tenant {
       this.#wake = new AbortController();
       const wait = next === undefined ? Number.MAX_SAFE_INTEGER : Math.max(0, next - clock.now());
       await clock.sleep(wait, this.#wake.signal).catch(() => {});
-      const due = [...this.#renewAt].filter(([, { at }]) => at <= clock.now());
-      for (const [key, { failures }] of due) {
-        if (this.#renewAt.has(key)) await this.#renew(key, failures);
+      for (const key of this.#schedule.due()) {
+        const failures = this.#schedule.take(key);
+        if (failures !== undefined) await this.#renew(key, failures);
       }
     }
   }
@@ -179,20 +194,25 @@ export class Tenant {
   async #renew(key: string | undefined, failures: number): Promise<void> {
     const leased = key === undefined ? undefined : this.leased.get(key);
     const what = key === undefined ? 'token' : 'lease';
-    this.#renewAt.delete(key);
     if (key !== undefined && (leased === undefined || leased.lost)) return;
     // Another credential may take its place meanwhile, with a life and a plan of its own.
     const isReplaced = () => key !== undefined && this.leased.get(key) !== leased;
+    const { loginEnds } = this.#deps;
+    // Another token has told meanwhile.
+    if (key === undefined && loginEnds.isRefused(this.server, this.token)) return this.#endWithLogin();
     try {
       const started = this.#deps.clock.now();
       const limit = AbortSignal.any([AbortSignal.timeout(renewalTimeout), this.#stop.signal]);
-      const { duration, renewable } = await this.#tenure.renew(leased?.cached.secret.lease, limit);
+      const renewal = await this.#tenure.renew(leased?.cached.secret.lease, limit);
       if (isReplaced()) return;
+      if (renewal === 'login-ended') return this.refuseRenewals();
+      const { duration, renewable } = renewal;
+      if (key === undefined) loginEnds.renewed(this.server, this.token, started);
       const life = renewed(leased?.life ?? this.token, started, duration, renewable);
       if (leased === undefined) this.token = life;
       else leased.life = life;
       if (key !== undefined) this.#deps.maxima.renewed(key, life);
-      this.#paceOf(key).count(started);
+      this.#schedule.count(key, started);
       this.#plan(key, life);
       this.#deps.onRenewal(this, what, undefined);
     } catch (thrown) {
@@ -229,10 +249,6 @@ export class Tenant {
   lose(): void {
     this.lost = true;
     for (const leased of this.leased.values()) leased.lost = true;
-    this.#renewAt.clear();
+    this.#schedule.clear();
   }
-}
-
-function retryAfter(failures: number, random: () => number): number {
-  return Math.min(longestRetry, firstRetry * 2 ** (failures - 1)) * (0.5 + random());
 }

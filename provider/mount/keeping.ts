@@ -141,6 +141,10 @@ function logLease({ event, podUid, what, error }: LeaseEvent, log: Log): void {
     const hint =
       'it ends before the driver asks again: give its role a longer max_ttl, or set a shorter rotation-poll-interval on the driver';
     log.warn({ ...facts, hint });
+  } else if (event === 'login-short') {
+    const hint =
+      'the server renews a token no further than the ServiceAccount token of its login: set a longer expirationSeconds in tokenRequests of the CSIDriver, or tokenRequestFallback with leaseTokenExpiry';
+    log.warn({ ...facts, hint });
   } else if (
     event === 'renewal-failed' ||
     event === 'revocation-failed' ||

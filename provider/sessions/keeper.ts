@@ -29,6 +29,8 @@ export interface Keeper {
   readonly suspect: (held: Held, wish: Wish) => Promise<void>;
   /** Is the session itself coming to its end, so that everything has to be issued anew through another one? */
   readonly isEnding: (held: Held, volume: string) => boolean;
+  /** Another session takes the place of one that is ending: what does not end with that goes over to it. Never rejects. */
+  readonly succeed: (ending: Held, fresh: Held, wish: Wish) => Promise<void>;
   /** Does the backend still know the session? False also where nothing is kept through it, for then it is not asked. */
   readonly isAlive: (held: Held, signal: AbortSignal) => Promise<boolean>;
 }

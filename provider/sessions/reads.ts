@@ -181,8 +181,10 @@ export class Reads {
   /** The session comes to its end with everything that was issued through it: a new one in time, or the old one while it lasts. */
   async #renewSession(placed: Placed, signal: AbortSignal): Promise<Placed> {
     const { held, connection, source, caller } = placed;
+    const wish = { connection, source, caller };
     try {
-      const renewed = await this.#options.sessions.replace(held, { connection, source, caller }, signal);
+      const renewed = await this.#options.sessions.replace(held, wish, signal);
+      await this.#options.keeper.succeed(held, renewed, wish);
       await placed.expecting.before(renewed, placed);
       return { ...placed, held: renewed, fresh: true };
     } catch (thrown) {

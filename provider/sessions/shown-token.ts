@@ -1,6 +1,6 @@
-import { decodeJwt } from 'jose';
 import type { ShownToken } from '../backends/backend.ts';
 import type { SecretString } from '../util/secret-string.ts';
+import { claimsOf } from '../util/token-claims.ts';
 
 /** A token and how it was come by. */
 export interface PodToken {
@@ -16,22 +16,13 @@ export interface PodToken {
  * one of them. `own`: the audiences of keymount's own token, which the API server made for itself.
  */
 export function shownToken({ token, wanted, isApiServers }: PodToken, own: readonly string[]): ShownToken {
-  const { audiences, issuer } = claimsOf(token) ?? { audiences: [wanted], issuer: undefined };
+  const { audiences, issuer } = claimsOf(token.reveal()) ?? { audiences: [wanted], issuer: undefined };
   const apiServers = audiences.filter((each) => isApiServers || each === issuer || own.includes(each));
   // A token without an audience, as the Secrets of ServiceAccounts have, is good at the API server.
   return audiences.length === 0 ? { audiences: [''], apiServers: [''] } : { audiences, apiServers };
 }
 
-function claimsOf(token: SecretString): { audiences: readonly string[]; issuer: string | undefined } | undefined {
-  try {
-    const { aud = [], iss } = decodeJwt(token.reveal());
-    return { audiences: typeof aud === 'string' ? [aud] : aud, issuer: iss };
-  } catch {
-    return undefined;
-  }
-}
-
 /** The audiences of a token; none where it has none or is no JWT. */
 export function audiencesOf(token: SecretString): readonly string[] {
-  return claimsOf(token)?.audiences ?? [];
+  return claimsOf(token.reveal())?.audiences ?? [];
 }

@@ -9,6 +9,7 @@ export function createUnkept(): Keeper & { readonly end: (signal: AbortSignal) =
   return {
     recall: () => undefined,
     isEnding: () => false,
+    succeed: async () => {},
     isAlive: async () => false,
     admit: () => {},
     expect: async () => {},

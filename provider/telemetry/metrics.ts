@@ -180,6 +180,8 @@ const leaseEvents: readonly string[] = [
   'renewed',
   'renewal-failed',
   'lost',
+  'login-ended',
+  'login-short',
   'too-short',
   'revoked',
   'revocation-failed',

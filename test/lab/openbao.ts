@@ -30,11 +30,14 @@ export interface OpenBaoOptions {
   /** The server's `default_lease_ttl` and `max_lease_ttl`, 768h unless told; tokens follow them too. */
   defaultLeaseTtl?: string;
   maxLeaseTtl?: string;
+  /** Which of the servers, the newer unless told. */
+  program?: 'bao' | 'bao-earlier';
 }
 
 /** Starts a server on a free port of 127.0.0.1. Call `stop` when done; it never outlives the test's process. */
 export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBao> {
-  const server = new Server(need('bao').bao, await serverFiles(options));
+  const { program = 'bao' } = options;
+  const server = new Server(need(program)[program], await serverFiles(options));
   try {
     await server.start();
     await server.api.mount('secret', 'kv', { version: '2' });

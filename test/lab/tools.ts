@@ -11,6 +11,8 @@ export function toolsFolder(): string {
 /** Programs by name, each with its place below the tools folder. */
 const places = {
   bao: 'bin/bao',
+  /** OpenBao 2.7.0, which renews a token further than the login that it came from; 2.7.1 does not. */
+  'bao-earlier': 'bin/bao-earlier',
   countproxy: 'bin/countproxy',
   drivermount: 'bin/drivermount',
   drongo: 'bin/drongo',

@@ -11,12 +11,19 @@ import type { Identity } from '../backend.ts';
  * Secret is empty: such a token comes from no Secret, and none of its claims is an empty text that `jwt` could copy.
  */
 export function accountOf(metadata: JsonValue | undefined, identity: Identity): string | undefined {
-  if (!isJsonObject(metadata)) return undefined;
-  const field = (name: string) => ownKey(metadata, `service_account_${name}`);
-  const uid = field('uid');
-  const isKubernetes =
-    field('name') === identity.serviceAccount &&
-    field('namespace') === identity.namespace &&
-    field('secret_name') === '';
-  return isKubernetes && typeof uid === 'string' && uid !== '' ? uid : undefined;
+  const uid = fieldOf(metadata, 'uid');
+  const isTheirs =
+    isOfKubernetes(metadata) &&
+    fieldOf(metadata, 'name') === identity.serviceAccount &&
+    fieldOf(metadata, 'namespace') === identity.namespace;
+  return isTheirs && typeof uid === 'string' && uid !== '' ? uid : undefined;
+}
+
+/** Was it the `kubernetes` method, and a token that is bound to a pod? */
+export function isOfKubernetes(metadata: JsonValue | undefined): boolean {
+  return fieldOf(metadata, 'secret_name') === '';
+}
+
+function fieldOf(metadata: JsonValue | undefined, name: string): JsonValue | undefined {
+  return isJsonObject(metadata) ? ownKey(metadata, `service_account_${name}`) : undefined;
 }

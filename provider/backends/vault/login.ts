@@ -2,8 +2,9 @@ import { promises as fs } from 'node:fs';
 import { KeymountError } from '../../errors.ts';
 import type { Reply } from '../../net/request.ts';
 import { isJsonObject, type JsonObject, type JsonValue, ownKey, toInteger } from '../../util/json.ts';
+import { claimsOf } from '../../util/token-claims.ts';
 import type { BackendDeps, Login } from '../backend.ts';
-import { accountOf } from './account.ts';
+import { accountOf, isOfKubernetes } from './account.ts';
 import { type AppRolePlace, appRoleCredentials } from './approle.ts';
 import type { VaultClient } from './client.ts';
 import type { VaultAuth, VaultConnection } from './connection.ts';
@@ -22,6 +23,11 @@ export interface Authority {
   /** Can the token be renewed? Undefined: it is not the pod's own, and nobody but its owner renews or ends it. */
   readonly renewable: boolean | undefined;
   readonly uses: Uses;
+  /**
+   * When the ServiceAccount token ends that the `kubernetes` method was shown, in milliseconds since 1970: the server may renew no
+   * further. Undefined: another method, or the token has no end.
+   */
+  readonly loginEnds?: number | undefined;
 }
 
 /** Milliseconds after which the token file is read again. */
@@ -76,6 +82,7 @@ export async function logIn(
     expires: ttl === 0 ? undefined : started + ttl * 1000,
     role: attempt.role,
     serviceAccountUid: attempt.ofAccount ? accountOf(metadata, login.identity) : undefined,
+    loginEnds: attempt.ofAccount && isOfKubernetes(metadata) ? attempt.ends : undefined,
   };
 }
 
@@ -87,6 +94,8 @@ interface Attempt {
   readonly secrets: readonly string[];
   /** May the mount be of the `kubernetes` method? */
   readonly ofAccount: boolean;
+  /** When the ServiceAccount token that is shown ends, in milliseconds since 1970. */
+  readonly ends?: number | undefined;
 }
 
 async function prepare(
@@ -128,8 +137,10 @@ async function withToken(
     });
   }
   const audience = login.audience ?? defaultAudience;
-  const jwt = (await login.token(audience, signal)).reveal();
-  return { mount, role, audience, body: { jwt, role }, secrets: [jwt], ofAccount: method !== 'jwt' };
+  const ofAccount = method !== 'jwt';
+  const jwt = (await login.token(audience, signal, { lasting: ofAccount })).reveal();
+  const ends = claimsOf(jwt)?.expires;
+  return { mount, role, audience, body: { jwt, role }, secrets: [jwt], ofAccount, ends };
 }
 
 async function withAppRole(place: AppRolePlace, login: Login, signal: AbortSignal): Promise<Attempt> {

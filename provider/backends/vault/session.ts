@@ -22,7 +22,7 @@ export function createVaultSession(
     // Nobody may use up what another pod needs.
     serviceAccountUid: uses.isLimited ? undefined : serviceAccountUid,
     uses,
-    ...(renewable === undefined ? {} : { tenure: createVaultTenure(line.client, authority, server) }),
+    ...(renewable === undefined ? {} : { tenure: createVaultTenure(line.client, authority, server, clock) }),
     isShareable: reader.isShareable,
     read: (refs, signal) =>
       refs.map((ref) =>

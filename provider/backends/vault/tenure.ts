@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { KeymountError } from '../../errors.ts';
 import { abortedError } from '../../net/aborted.ts';
 import type { Reply } from '../../net/request.ts';
+import type { Clock } from '../../util/clock.ts';
 import { isJsonObject, type JsonObject, type JsonValue, ownKey, rawNumber, toInteger } from '../../util/json.ts';
 import type { Lease, Renewal, Tenure } from '../backend.ts';
 import type { VaultClient } from './client.ts';
@@ -9,29 +10,39 @@ import { explainServer } from './explain.ts';
 import type { Authority } from './login.ts';
 import { reasonOf } from './reason.ts';
 import { shownPath } from './ref.ts';
+import { refusesRenewal, saysLoginEnded } from './renewal-refused.ts';
 import { jsonObjectOf } from './reply.ts';
 import { Uses } from './uses.ts';
+
+const renewSelf = 'auth/token/renew-self';
 
 /**
  * Renewing and ending a token and its leases. All of it is in the `default` policy; `sys/leases/revoke` is not, but ending the
  * token ends its leases.
  */
-export function createVaultTenure(client: VaultClient, authority: Authority, server: string): Tenure {
-  const { token, role, expires, uses } = authority;
+export function createVaultTenure(client: VaultClient, authority: Authority, server: string, clock: Clock): Tenure {
+  const { token, role, expires, loginEnds, uses } = authority;
   const isRenewable = () => authority.renewable === true && !uses.isLimited;
 
-  async function call(
+  async function ask(
     method: string,
     target: string,
     args: JsonObject | undefined,
     signal: AbortSignal,
   ): Promise<Reply> {
     const message = { method, target, token, ...(args === undefined ? {} : { args }) };
-    const reply = await client.send(message, signal).catch((thrown: unknown) => {
+    return await client.send(message, signal).catch((thrown: unknown) => {
       throw signal.aborted && !(thrown instanceof KeymountError) ? abortedError(signal, server) : thrown;
     });
+  }
+
+  function checked(reply: Reply, target: string): Reply {
     if (reply.status === 200 || reply.status === 204) return reply;
     throw explain(reply, { server, token, target, role });
+  }
+
+  async function call(...[method, target, args, signal]: Parameters<typeof ask>): Promise<Reply> {
+    return checked(await ask(method, target, args, signal), target);
   }
 
   return {
@@ -39,13 +50,16 @@ export function createVaultTenure(client: VaultClient, authority: Authority, ser
     get renewable() {
       return isRenewable();
     },
+    loginEnds,
     get isLimited() {
       return uses.isLimited;
     },
-    async renew(lease: Lease | undefined, signal): Promise<Renewal> {
+    async renew(lease: Lease | undefined, signal): Promise<Renewal | 'login-ended'> {
       if (uses.isLimited) throw new KeymountError('backend-rejected', 'a renewal would use the token up');
       if (lease === undefined) {
-        const auth = fieldsOf(ownKey(bodyOf(await call('POST', 'auth/token/renew-self', {}, signal)), 'auth'));
+        const reply = await ask('POST', renewSelf, {}, signal);
+        if (saysLoginEnded(reply, loginEnds, clock.now())) return 'login-ended';
+        const auth = fieldsOf(ownKey(bodyOf(checked(reply, renewSelf)), 'auth'));
         uses.learn(toInteger(ownKey(auth, 'num_uses')));
         if (uses.isLimited) uses.leased();
         const renewal = renewalOf(auth);
@@ -67,6 +81,7 @@ export function createVaultTenure(client: VaultClient, authority: Authority, ser
       ...(uses.limit === undefined ? {} : { uses: rawNumber(String(uses.limit)) }),
       ...(role === undefined ? {} : { role }),
       ...(expires === undefined ? {} : { expires: rawNumber(String(Math.round(expires))) }),
+      ...(loginEnds === undefined ? {} : { loginEnds: rawNumber(String(Math.round(loginEnds))) }),
     }),
   };
 }
@@ -80,6 +95,7 @@ export function authorityFrom(state: JsonObject): Authority {
     token,
     role: typeof role === 'string' ? role : undefined,
     expires: toInteger(ownKey(state, 'expires')),
+    loginEnds: toInteger(ownKey(state, 'loginEnds')),
     renewable: ownKey(state, 'renewable') === true,
     // It was a pod's own, or it would not have been stored.
     serviceAccountUid: undefined,
@@ -124,6 +140,12 @@ function explain(reply: Reply, { server, token, target, role }: TenureCall): Key
     return new KeymountError('backend-rejected', `${doing} was refused`, {
       reason,
       hint: `a policy of ${whose} needs: path "${path}" { capabilities = ["update"] }${isOwn ? '; the policy "default" has it' : ''}`,
+    });
+  }
+  if (refusesRenewal(reply)) {
+    return new KeymountError('backend-unreachable', `${server} could not look at the login of a token, ${doing}`, {
+      reason,
+      hint: "it asks the Kubernetes API about the pod's ServiceAccount token at each renewal: can it reach that, and is the token's pod there?",
     });
   }
   if (reply.status === 403 || (reply.status === 400 && /lease not found|invalid lease/i.test(reason))) {

@@ -35,6 +35,10 @@ export class FakeIssuer {
   /** Characters that answers have beside the password, by address. */
   readonly padding = new Map<string, number>();
   address = 'https://vault:8200';
+  /** Seconds that pod tokens live, of which kubelet asks for the next one after four fifths; undefined: the login has no end. */
+  podToken: number | undefined;
+  /** Renews no token whose login ended more than a minute ago. */
+  checksLogins = false;
   /** A class alone chose the server. */
   chosenByClass = false;
   /** What was asked, as `SECONDS call what`, by the clock. */
@@ -65,10 +69,15 @@ export class FakeIssuer {
       this.logins.push(login);
       await this.#called('login', login.identity.pod);
       const token = this.#issue(this.tokens, `t${this.tokens.size + 1}`, this.token, '');
-      return this.#session(token.id, this.#wall() + token.ttl * 1000, new Uses(this.token.uses));
+      return this.#session(token.id, this.#wall() + token.ttl * 1000, new Uses(this.token.uses), this.#loginEnds());
     },
     resume: async (_connection, state) =>
-      this.#session(String(ownKey(state, 'token')), undefined, Uses.resumed(Number(ownKey(state, 'uses')))),
+      this.#session(
+        String(ownKey(state, 'token')),
+        undefined,
+        Uses.resumed(Number(ownKey(state, 'uses'))),
+        typeof ownKey(state, 'loginEnds') === 'string' ? Number(ownKey(state, 'loginEnds')) : undefined,
+      ),
   };
 
   readonly connection: Connection = {
@@ -105,7 +114,14 @@ export class FakeIssuer {
     return issued;
   }
 
-  #session(token: string, expires: number | undefined, uses: Uses): Session<string> {
+  /** Of the newest token that kubelet has now, by the wall clock. */
+  #loginEnds(): number | undefined {
+    if (this.podToken === undefined) return undefined;
+    const [life, since] = [this.podToken * 1000, this.#clock.time - 1_000_000];
+    return this.#wall() - since + Math.floor(since / (0.8 * life)) * 0.8 * life + life;
+  }
+
+  #session(token: string, expires: number | undefined, uses: Uses, loginEnds: number | undefined): Session<string> {
     return {
       expires,
       serviceAccountUid: undefined,
@@ -113,14 +129,15 @@ export class FakeIssuer {
       uses,
       read: (addresses) => addresses.map((address) => this.#readCounted(token, address, uses)),
       isAuthorityLost: ({ code }) => code === 'secret-denied' || code === 'token-used-up',
-      tenure: this.#tenure(token, uses),
+      tenure: this.#tenure(token, uses, loginEnds),
       close: () => {},
     };
   }
 
-  #tenure(id: string, uses: Uses): Tenure {
+  #tenure(id: string, uses: Uses, loginEnds: number | undefined): Tenure {
     return {
       id,
+      loginEnds,
       renewable: this.tokens.get(id)?.renewable !== false && !uses.isLimited,
       isLimited: uses.isLimited,
       renew: async (lease) => {
@@ -128,6 +145,8 @@ export class FakeIssuer {
         this.#use(id);
         const issued = lease === undefined ? this.tokens.get(id) : this.leases.get(lease.id);
         if (issued === undefined || !this.isLive(issued.id)) throw new KeymountError('lease-lost', 'it is gone');
+        const isOver = loginEnds !== undefined && this.#wall() > loginEnds + 60_000;
+        if (lease === undefined && this.checksLogins && isOver) return 'login-ended';
         if (issued.renewable === false) throw new KeymountError('backend-rejected', 'it is not renewable');
         return { duration: this.#renew(issued), renewable: true };
       },
@@ -138,7 +157,11 @@ export class FakeIssuer {
         if (!this.#isLive(token)) throw new KeymountError('lease-lost', 'it is gone');
         token.revoked = true;
       },
-      toState: (): JsonObject => ({ token: id, uses: String(uses.limit ?? 0) }),
+      toState: (): JsonObject => ({
+        token: id,
+        uses: String(uses.limit ?? 0),
+        ...(loginEnds === undefined ? {} : { loginEnds: String(loginEnds) }),
+      }),
     };
   }
 

@@ -50,7 +50,7 @@ describe('a credential in keeping', () => {
 
     it('is taken back by the token that is there then, of this process or the next', async () => {
       issuer().token = { ttl: 1_200, max: 2_400 };
-      issuer().terms.set(cert, { ttl: 20_000 });
+      issuer().terms.set(cert, { ttl: 3_500 });
       await world.live([cert], 3_000);
       assert.equal(issuer().logins.length, 2);
       const next = await world.restart();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Secret, Tenure } from '../../../provider/backends/backend.ts';
 import { bornAt, endless } from '../../../provider/leases/life.ts';
+import { LoginEnds } from '../../../provider/leases/login-ends.ts';
 import { Maxima } from '../../../provider/leases/maxima.ts';
 import { fromRecord, sourceOf, toRecord } from '../../../provider/leases/record.ts';
 import { type Leased, Tenant } from '../../../provider/leases/tenant.ts';
@@ -24,8 +25,8 @@ const whose = { namespace: 'shop', server: 'https://vault:8200', isStrangers: fa
 
 function aTenant(leased: [string, Leased][], token = bornAt(clock.time, 3_600, true)): Tenant {
   const place = { id: 'id', sessionKey: 'session', loginKey: 'login', podUid: 'uid', held: {} as Held, ...whose };
-  const maxima = new Maxima(clock.now);
-  const deps = { clock, random: () => 0, renewalPercent: 67, maxima, onRenewal: () => {} };
+  const known = { maxima: new Maxima(clock.now), loginEnds: new LoginEnds(clock.now) };
+  const deps = { clock, random: () => 0, renewalPercent: 67, ...known, onRenewal: () => {}, onLoginEnded: () => {} };
   const tenant = new Tenant(place, tenure, token, leased, deps);
   tenant.stop();
   return tenant;

@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import type { Lease, Renewal } from '../../../provider/backends/backend.ts';
 import { KeymountError } from '../../../provider/errors.ts';
 import { bornAt } from '../../../provider/leases/life.ts';
+import { LoginEnds } from '../../../provider/leases/login-ends.ts';
 import { Maxima } from '../../../provider/leases/maxima.ts';
 import { type Leased, Tenant } from '../../../provider/leases/tenant.ts';
 import type { Held } from '../../../provider/sessions/sessions.ts';
@@ -46,6 +47,8 @@ describe('a tenant', () => {
         random: () => 0,
         renewalPercent: 67,
         maxima: new Maxima(clock.now),
+        loginEnds: new LoginEnds(clock.now),
+        onLoginEnded: () => void told.push('login-ended'),
         onRenewal: (_tenant, what, error) => void told.push(error === undefined ? what : `${what} ${error.code}`),
       },
     );
