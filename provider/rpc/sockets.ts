@@ -1,11 +1,9 @@
 import { chmodSync, lstatSync, readdirSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
 import { KeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
-import { loadProto } from './proto.ts';
-import { apiVersion, runtimeName } from './version.ts';
+import { runtimeName } from './version.ts';
 
 /** Linux keeps 108 bytes for the path of a Unix socket, the last one a NUL. */
 const longestPath = 107;
@@ -33,18 +31,36 @@ export function socketPaths(dir: string, name: string, unique: string): SocketPa
  * that nobody answers on is left over from a kill; another keymount is the one that this one replaces.
  */
 export async function checkFree(final: string, takeover: boolean, clock: Clock): Promise<void> {
-  const stats = statOf(final);
-  if (stats?.isDirectory()) {
-    throw new KeymountError('socket-taken', `${final} is a directory`, {
-      hint: 'remove it, it is in the way of the socket',
-    });
-  }
-  if (stats === undefined || takeover) return;
-  const runtime = stats.isFile() ? undefined : await whoAnswers(final, clock);
-  if (runtime === undefined || runtime === runtimeName) return;
-  throw new KeymountError('socket-taken', `another provider answers on ${final}: ${runtime}`, {
+  const runtime = takeover ? checkPlace(final) : await occupantOf(final, clock);
+  if (runtime !== undefined) throw takenError(final, runtime);
+}
+
+export function takenError(final: string, runtime: string): KeymountError {
+  return new KeymountError('socket-taken', `another provider answers on ${final}: ${runtime}`, {
     hint: 'uninstall its DaemonSet first, or start keymount with --takeover',
   });
+}
+
+/** The name of another provider that answers on a socket; undefined: nobody does, or another keymount. */
+export async function occupantOf(final: string, clock: Clock): Promise<string | undefined> {
+  checkPlace(final);
+  const stats = statOf(final);
+  const runtime = stats === undefined || stats.isFile() ? undefined : await whoAnswers(final, clock);
+  return runtime === runtimeName ? undefined : runtime;
+}
+
+function checkPlace(final: string): undefined {
+  if (statOf(final)?.isDirectory() !== true) return;
+  throw new KeymountError('socket-taken', `${final} is a directory`, {
+    hint: 'remove it, it is in the way of the socket',
+  });
+}
+
+/** Does anybody take connections there? Undefined: that cannot be told. */
+export async function isAnswered(path: string): Promise<boolean | undefined> {
+  const error = await knock(path);
+  if (error === 'EACCES' || error === 'EPERM') return undefined;
+  return error === undefined;
 }
 
 /** Removes what processes left behind that were killed between binding a socket and putting it into its place. */
@@ -87,7 +103,9 @@ async function whoAnswers(path: string, clock: Clock): Promise<string | undefine
   const error = await knock(path);
   // Root without CAP_DAC_OVERRIDE may not connect to everybody's socket: that is no sign that nobody answers there.
   if (error === 'EACCES' || error === 'EPERM') return 'a server that may not be asked';
-  return error === undefined ? await askRuntime(path, clock) : undefined;
+  if (error !== undefined) return undefined;
+  // gRPC is loaded where there is somebody to ask.
+  return await (await import('./ask-runtime.ts')).askRuntime(path, clock);
 }
 
 /** Connects and hangs up. The system's error code, undefined where somebody took the connection. */
@@ -98,17 +116,5 @@ function knock(path: string): Promise<string | undefined> {
       resolve(undefined);
     });
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown error'));
-  });
-}
-
-function askRuntime(path: string, clock: Clock): Promise<string> {
-  const Client = loadProto();
-  const client = new Client(`unix:${path}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
-  return new Promise((resolve) => {
-    client.version({ version: apiVersion }, { deadline: new Date(clock.now() + 1000) }, (error, reply) => {
-      client.close();
-      if (error === null) resolve(reply?.runtimeName || 'a provider without a name');
-      else resolve('a server that does not answer as a provider');
-    });
   });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { prepareHelp } from '../../provider/commands/prepare.ts';
+import { prepareHelp } from '../../provider/commands/prepare-options.ts';
 import { configKnob, namedKnobs } from '../../provider/settings/knobs.ts';
 import { createMetrics } from '../../provider/telemetry/metrics.ts';
 import { load } from '../unit/settings/loading.ts';

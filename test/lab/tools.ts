@@ -19,6 +19,7 @@ const places = {
   fakekube: 'bin/fakekube',
   ministack: 'bin/ministack',
   goclient: 'bin/goclient',
+  goprovider: 'bin/goprovider',
   mintjwt: 'bin/mintjwt',
   moto_server: 'bin/moto_server',
   mountbench: 'bin/mountbench',

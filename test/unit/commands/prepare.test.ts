@@ -3,11 +3,15 @@ import { lchownSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, writeFileS
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { prepare, runPrepare } from '../../../provider/commands/prepare.ts';
+import { runPrepare } from '../../../provider/commands/prepare.ts';
 import { scratchFolder } from '../../lab/scratch.ts';
+import { type PrepareArgs, prepareWith } from './prepare-args.ts';
 
 const uid = process.getuid?.() ?? 0;
 const dialects = ['vault', 'keymount'] as const;
+
+/** With nobody to wait for. */
+const prepare = async (args: Omit<PrepareArgs, 'wait'>) => await prepareWith({ ...args, wait: '0' });
 
 describe('keymount prepare', () => {
   it('makes a sub-directory of its own, and links to the sockets that will be in it', async () => {
@@ -128,7 +132,7 @@ describe('keymount prepare', () => {
   });
 
   it('names what is wrong with its arguments', async () => {
-    const run = (...argv: string[]) => runPrepare(argv, () => {});
+    const run = (...argv: string[]) => runPrepare(argv, { print: () => {}, stop: new AbortController().signal });
     await assert.rejects(run(), /--providers-dir is missing/);
     await assert.rejects(run('--providers-dir', '/x', '--providers', 'valt'), /there is no dialect "valt"/);
     for (const text of [
@@ -154,6 +158,8 @@ describe('keymount prepare', () => {
       await assert.rejects(run(...args), /--state-dir must be an absolute path/, path);
     }
     await assert.rejects(run('--provider-dir', '/x'), { code: 'settings-invalid' });
+    await assert.rejects(run('--providers-dir', '/x', '--wait', '10'), /--wait must be a duration like/);
+    await assert.rejects(run('--providers-dir', '/x', '--remove', '--state-dir', '/y'), /the state stays/);
   });
 });
 
