@@ -16,6 +16,8 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { systemClock } from '../util/clock.ts';
 import type { Deadline } from '../util/deadline.ts';
 import { leaseStatus } from './lease-status.ts';
+import { linkReport, noMounts } from './link-report.ts';
+import { type LinkWatch, watchLinks } from './link-watch.ts';
 import { createMountReport, type MountReport } from './mount-report.ts';
 
 export interface ServeOptions {
@@ -48,7 +50,18 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   let server: RpcServer | undefined;
   let admin: AdminServer | undefined;
   let health: Health | undefined;
-  const ready = () => (server === undefined ? 'the sockets are not there yet' : stop.aborted ? 'stopping' : undefined);
+  const links = watchLinks({
+    ...linkReport(settings, surroundings, parts, log),
+    providersDirs: settings.providersDirs,
+    dialects,
+    clock,
+  });
+  metrics.watch('linksMissing', () => links.faults().length);
+  const ready = () => {
+    if (server === undefined) return 'the sockets are not there yet';
+    if (stop.aborted) return 'stopping';
+    return noMounts(links);
+  };
   const onDrainTimeout = () => {
     const error = new KeymountError('shutting-down', 'keymount was asked to stop');
     for (const { abort } of inFlight) abort(error);
@@ -59,7 +72,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
   try {
     health = await startHealth({ clock, http: settings.http, metricsAddress: settings.metrics, ready, metrics });
     await takeState(socketDir, log);
-    const status = createStatus(parts, report, inFlight);
+    const status = createStatus(parts, report, inFlight, links);
     admin = await startAdmin({ socketDir, unique, status, handOver: () => letGo(parts, log) });
     // Before the first Mount, which would issue anew what a pod already has.
     await parts.keeping?.resume();
@@ -71,6 +84,7 @@ export async function serve({ settings, warnings, surroundings, log, stop }: Ser
     await server.drain(limits.drainTimeout);
     log.info({ event: 'stopped' });
   } finally {
+    links.stop();
     await Promise.all([parts.close(), admin?.close(), health?.close()]);
   }
 }
@@ -109,6 +123,7 @@ function createStatus(
   { sessions, secrets, keeping }: Assembly,
   report: MountReport,
   inFlight: { readonly size: number },
+  links: LinkWatch,
 ) {
   const started = systemClock.now();
   return (): Status => {
@@ -123,6 +138,7 @@ function createStatus(
       reads: report.reads,
       leases: leaseStatus(keeping),
       servers: lineStates(),
+      links: links.faults(),
     };
   };
 }

@@ -37,12 +37,15 @@ function parse(text: string): Status | undefined {
   }
 }
 
-function describe({ version, uptime, mounts, sessions, secrets, reads, leases, servers }: Status): string[] {
+function describe(status: Status): string[] {
+  const { version, uptime, mounts, sessions, secrets, reads, leases, servers, links } = status;
   const asked = reads.cache + reads.stale + reads.backend;
   const share = asked === 0 ? '' : `, ${Math.round((100 * (reads.cache + reads.stale)) / asked)} % from memory`;
   return [
     `keymount ${version}, up ${formatDuration(Math.floor(uptime / 1000) * 1000)}`,
     '',
+    // An older keymount tells nothing of them.
+    ...(links ?? []).map((fault) => `no Mount may come: ${fault}`),
     ...columns([
       ['mounts', `${mounts.answered} answered, ${mounts.failed} failed, ${mounts.inFlight} in flight`],
       ['sessions', `${sessions.account} of ServiceAccounts, ${sessions.pod} of single pods`],

@@ -13,6 +13,8 @@ import type { BoundPod } from './pod-token.ts';
 export interface PodEvents {
   /** Returns at once and never throws. `text` is what `formatError` gives: shown to whoever may read events, so no secrets. */
   readonly rotationFailed: (pod: Omit<BoundPod, 'serviceAccount'>, text: string) => void;
+  /** The same of anything else, under a reason of its own. */
+  readonly warn: (pod: Omit<BoundPod, 'serviceAccount'>, reason: string, text: string) => void;
 }
 
 export interface PodEventsDeps {
@@ -37,9 +39,10 @@ export function createPodEvents(deps: PodEventsDeps): PodEvents {
   const bucket = createBucket(clock, deps.burst ?? 25, deps.refill ?? 12_000);
   let forbidden = false;
 
-  async function send(pod: Omit<BoundPod, 'serviceAccount'>, message: string): Promise<void> {
+  async function send(pod: Omit<BoundPod, 'serviceAccount'>, reason: string, message: string): Promise<void> {
     const path = apiPath('api', 'v1', 'namespaces', pod.namespace, 'events');
-    await api.post(path, warning(pod, message, new Date(clock.now()).toISOString(), deps.nodeName));
+    const facts = { reason, message, time: new Date(clock.now()).toISOString(), nodeName: deps.nodeName };
+    await api.post(path, warning(pod, facts));
   }
 
   const onFailed = (error: unknown) => {
@@ -49,27 +52,34 @@ export function createPodEvents(deps: PodEventsDeps): PodEvents {
     deps.onForbidden(describe(error));
   };
 
-  return {
-    rotationFailed(pod, text) {
-      if (forbidden) return;
-      const message = oneLine(text).slice(0, longestMessage);
-      const key = JSON.stringify([pod.podUid, message]);
-      const last = said.get(key);
-      if (last !== undefined && clock.now() - last < repeatAfter) return;
-      if (!bucket.take()) return;
-      said.set(key, clock.now());
-      inBackground(send(pod, message), onFailed);
-    },
-  };
+  function warn(pod: Omit<BoundPod, 'serviceAccount'>, reason: string, text: string): void {
+    if (forbidden) return;
+    const message = oneLine(text).slice(0, longestMessage);
+    const key = JSON.stringify([pod.podUid, message]);
+    const last = said.get(key);
+    if (last !== undefined && clock.now() - last < repeatAfter) return;
+    if (!bucket.take()) return;
+    said.set(key, clock.now());
+    inBackground(send(pod, reason, message), onFailed);
+  }
+
+  return { warn, rotationFailed: (pod, text) => warn(pod, 'SecretRotationFailed', text) };
 }
 
-function warning(pod: Omit<BoundPod, 'serviceAccount'>, message: string, time: string, nodeName: string | undefined) {
+interface WarningFacts {
+  readonly reason: string;
+  readonly message: string;
+  readonly time: string;
+  readonly nodeName: string | undefined;
+}
+
+function warning(pod: Omit<BoundPod, 'serviceAccount'>, { reason, message, time, nodeName }: WarningFacts) {
   return {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { generateName: `${pod.pod}.`, namespace: pod.namespace },
     involvedObject: { apiVersion: 'v1', kind: 'Pod', name: pod.pod, namespace: pod.namespace, uid: pod.podUid },
-    reason: 'SecretRotationFailed',
+    reason,
     type: 'Warning',
     message,
     source: { component: 'keymount', ...(nodeName === undefined ? {} : { host: nodeName }) },

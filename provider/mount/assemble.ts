@@ -36,6 +36,8 @@ export interface Surroundings {
   readonly serviceHost: string | undefined;
   readonly servicePort: string | undefined;
   readonly podNamespace: string | undefined;
+  /** Of keymount's own pod. */
+  readonly podUid?: string | undefined;
   readonly nodeVersion: string;
   readonly random: () => number;
 }

@@ -13,6 +13,8 @@ export interface Status {
   readonly reads: Readonly<Record<Origin, number>>;
   readonly leases: LeaseStatus;
   readonly servers: readonly LineState[];
+  /** What is wrong with the links through which the driver finds the sockets, a sentence each. */
+  readonly links: readonly string[];
 }
 
 /** Credentials in keeping. */

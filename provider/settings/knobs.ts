@@ -47,6 +47,12 @@ export const knobs: KnobsOf<Omit<Settings, 'connections'>> = {
     default: '/run/keymount',
     about: 'Directory of our own, mode 0700, used by one keymount at a time; best on tmpfs.',
   },
+  providersDirs: {
+    kind: many(path),
+    default: [],
+    about:
+      'Directories in which `keymount prepare` made links to the sockets, as its `--providers-dir`, seen read-only under the same paths. While a link is gone or leads elsewhere, keymount is not ready and says why. Unless set, nobody looks.',
+  },
   http: {
     kind: listenAddress,
     default: undefined,

@@ -8,6 +8,7 @@ export interface Settings {
   readonly providers: readonly DialectName[];
   /** Our own directory, 0700: version key, later sealed lease state and the admin socket. */
   readonly stateDir: string;
+  readonly providersDirs: readonly string[];
   /** `host:port` of /livez, /readyz and, where `metrics` is undefined, /metrics; undefined: none. */
   readonly http: string | undefined;
   /** `host:port` of /metrics; undefined: beside the probes. */

@@ -29,6 +29,10 @@ const gauges = {
     name: 'keymount_revocations_pending',
     help: 'Tokens of pods that are gone, still to be revoked.',
   },
+  linksMissing: {
+    name: 'keymount_links_missing',
+    help: 'Links in the providers directories that are gone or lead elsewhere: the driver does not find the socket.',
+  },
   serversAway: { name: 'keymount_servers_away', help: 'Servers that did not answer for a while.' },
 };
 export type GaugeName = keyof typeof gauges;

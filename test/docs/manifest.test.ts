@@ -76,3 +76,66 @@ describe('manifests/install.yaml', () => {
     ]);
   });
 });
+
+interface Pod {
+  initContainers?: Part[];
+  containers: Part[];
+  volumes: { name: string; hostPath?: { path: string } }[];
+}
+
+interface Part {
+  image: string;
+  args: string[];
+  securityContext: Record<string, unknown>;
+  volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
+}
+
+const [prepare] = pod.spec.initContainers as [Part];
+const flags = (part: Part, name: string) => part.args.filter((arg) => arg.startsWith(`--${name}=`));
+const hostPaths = ({ volumes }: Pod) => new Map(volumes.map(({ name, hostPath }) => [name, hostPath?.path]));
+
+describe('the providers directories', () => {
+  it('are those of prepare in the settings, and seen read-only under the same paths by keymount', () => {
+    const config = parse(only('ConfigMap')['data']['config.yaml']);
+    const dirs = flags(prepare, 'providers-dir').map((flag) => flag.split('=')[1]);
+    assert.deepEqual(config.providersDirs, dirs);
+    assert.deepEqual(flags(prepare, 'providers')[0], `--providers=${config.providers.join(',')}`);
+    const paths = hostPaths(pod.spec);
+    for (const dir of dirs) {
+      const mounted = keymount.volumeMounts.find(({ mountPath }) => mountPath === dir);
+      assert.ok(mounted !== undefined && mounted.readOnly === true, dir);
+      assert.equal(paths.get(mounted.name), dir);
+    }
+  });
+
+  for (const [file, wanted] of [
+    ['takeover', ['--takeover', '--keep']],
+    ['remove', ['--remove', '--keep']],
+  ] as const) {
+    it(`are the same in manifests/${file}.yaml, with the rights of prepare and no more`, () => {
+      const { metadata, spec } = parse(readPage(`manifests/${file}.yaml`));
+      assert.equal(metadata.namespace, only('DaemonSet')['metadata'].namespace);
+      const other = spec.template.spec as Pod & { automountServiceAccountToken: boolean; serviceAccountName?: string };
+      assert.deepEqual([other.automountServiceAccountToken, other.serviceAccountName], [false, undefined]);
+      const parts = [...(other.initContainers ?? []), ...other.containers];
+      for (const part of parts) {
+        assert.equal(part.image, prepare.image);
+        assert.deepEqual(flags(part, 'providers-dir'), flags(prepare, 'providers-dir'));
+        // All that there are go; those that are taken over are the same.
+        assert.deepEqual(flags(part, 'providers'), file === 'remove' ? [] : flags(prepare, 'providers'));
+        const { runAsNonRoot, runAsUser, runAsGroup, ...rights } = prepare.securityContext;
+        assert.deepEqual(part.securityContext, rights);
+        const paths = hostPaths(other);
+        for (const { name, mountPath } of part.volumeMounts) assert.equal(paths.get(name), mountPath);
+        assert.deepEqual(
+          part.volumeMounts.map(({ mountPath }) => `--providers-dir=${mountPath}`),
+          flags(part, 'providers-dir'),
+        );
+      }
+      assert.deepEqual(
+        other.containers[0]?.args.filter((arg) => !arg.includes('=')),
+        ['prepare', ...wanted],
+      );
+    });
+  }
+});
