@@ -95,6 +95,7 @@ describe('settings of which none is given', () => {
       socketDir: '/var/run/secrets-store-csi-providers',
       providers: ['vault', 'openbao', 'aws', 'gcp', 'gke', 'azure', 'keymount'],
       stateDir: '/run/keymount',
+      providersDirs: [],
       http: undefined,
       metrics: undefined,
       log: { level: 'info', format: 'json' },
@@ -104,6 +105,7 @@ describe('settings of which none is given', () => {
       kubeconfig: undefined,
       takeover: false,
       tokenRequestFallback: true,
+      leaseTokenExpiry: 86_400_000,
       versionKeys: {
         namespace: undefined,
         vault: 'vault-csi-provider-hmac-key',

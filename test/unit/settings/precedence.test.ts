@@ -20,6 +20,7 @@ const samples: Readonly<Record<string, readonly [string, string, string, string]
   region: ['eu-west-1', 'eu-west-2', 'eu-west-3', 'eu-central-1'],
   host: ['a', 'b:1', 'c', 'd'],
   domain: ['a.example', 'b.example', 'c.example', 'd.example'],
+  'path,...': ['/a', '/a,/b', '/c', '/d'],
   'namespace/name,...': ['a/b', 'c/*', 's-*/e', 'f/g'],
   'vault|openbao|aws|gcp|gke|azure|keymount,...': ['vault', 'openbao', 'keymount', 'vault,keymount'],
   'error|warn|info|debug': ['error', 'warn', 'debug', 'info'],
