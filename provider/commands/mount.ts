@@ -54,6 +54,10 @@ export async function runMount(argv: readonly string[], edges: MountEdges): Prom
     const pod = `pod ${namespace}/${flags.pod}, ServiceAccount ${flags.serviceAccount}`;
     edges.print(`class ${file.name}, provider ${file.dialect}, for ${pod}`);
     for (const line of describeReply(reply)) edges.print(line);
+    for (const address of parts.issued())
+      edges.warn(
+        `warning: ${address} issued a credential for this run; it is ended now, unless its role makes certificates without a lease`,
+      );
     return 0;
   } finally {
     deadline.end();

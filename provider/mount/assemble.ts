@@ -50,6 +50,8 @@ export interface Assembly extends MountParts {
   readonly events: PodEvents | undefined;
   /** Absent in a process that ends soon. */
   readonly keeping: Keeping | undefined;
+  /** What was issued and is not kept: it ends when this is closed. */
+  readonly issued: () => readonly string[];
   readonly close: () => Promise<void>;
 }
 
@@ -109,6 +111,7 @@ export async function assemble(settings: Settings, surroundings: Surroundings, u
     sessions,
     secrets,
     keeping,
+    issued: unkept.issued,
     events: api === undefined ? undefined : createEvents(api, settings, log),
     responseBytes: limits.responseBytes,
     versionKey: (dialect, signal) => keys.get(versionKeys[dialect], signal),

@@ -91,7 +91,8 @@ const otherwiseUntrusted: ReadonlySet<string> = new Set([
 /** Named like failures of TLS, but the connection went away: another try may help. */
 const wentAway: ReadonlySet<string> = new Set(['ERR_SSL_UNEXPECTED_EOF_WHILE_READING', 'ERR_TLS_HANDSHAKE_TIMEOUT']);
 
-const ownCa = 'set the CA of the connection (tls.ca) to the one that signed it';
+const ownCa =
+  'set the CA to the one that signed it: tls.ca of the connection, or of a class that names none dropIn.vault.tls.ca and the like (--vault-tls-ca-cert)';
 const stronger = 'give the server, and the CA if need be, a key of at least 2048 bits (RSA) and a signature of SHA-256';
 const untrustedHints: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'renew the certificate of the server',

@@ -2,9 +2,16 @@ import type { Tenure } from '../backends/backend.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { Keeper } from './keeper.ts';
 
+export interface Unkept extends Keeper {
+  /** What was issued, by the address of its source. */
+  readonly issued: () => readonly string[];
+  readonly end: (signal: AbortSignal) => Promise<void>;
+}
+
 /** A keeper for a process that ends soon: it keeps nothing, and ends at its own end what was issued meanwhile. */
-export function createUnkept(): Keeper & { readonly end: (signal: AbortSignal) => Promise<void> } {
-  const issued = new Set<Tenure>();
+export function createUnkept(): Unkept {
+  const tenures = new Set<Tenure>();
+  const issued = new Set<string>();
   const debts: { tenure: Tenure; what: JsonObject }[] = [];
   return {
     recall: () => undefined,
@@ -15,17 +22,19 @@ export function createUnkept(): Keeper & { readonly end: (signal: AbortSignal) =
     expect: async () => {},
     settle: async () => {},
     async suspect({ session: { tenure }, scope }) {
-      if (tenure !== undefined && scope === 'pod') issued.add(tenure);
+      if (tenure !== undefined && scope === 'pod') tenures.add(tenure);
     },
-    async keep({ session, scope }, _wish, { secret }) {
+    issued: () => [...issued],
+    async keep({ session, scope }, { source }, { secret }) {
       const { tenure } = session;
-      if (tenure !== undefined && scope === 'pod') issued.add(tenure);
+      issued.add(source.address);
+      if (tenure !== undefined && scope === 'pod') tenures.add(tenure);
       if (tenure !== undefined && secret.takeBack !== undefined) debts.push({ tenure, what: secret.takeBack });
       return false;
     },
     async end(signal) {
       await Promise.allSettled(debts.map(async ({ tenure, what }) => await tenure.takeBack?.(what, signal)));
-      await Promise.allSettled([...issued].map((tenure) => tenure.revoke(signal)));
+      await Promise.allSettled([...tenures].map((tenure) => tenure.revoke(signal)));
     },
   };
 }

@@ -82,7 +82,8 @@ describe('TLS', () => {
 
   it('refuses what it does not trust, and says which setting helps', async (t) => {
     const reason = 'it is signed by a CA that is not trusted here';
-    const hint = 'set the CA of the connection (tls.ca) to the one that signed it';
+    const hint =
+      'set the CA to the one that signed it: tls.ca of the connection, or of a class that names none dropIn.vault.tls.ca and the like (--vault-tls-ca-cert)';
     const text = `the TLS certificate of ${urlOf(server)} is not trusted: ${reason}; ${hint} [backend-untrusted]`;
     assert.equal(await ask(poolOf(t, urlOf(server), {})), text);
     assert.equal(await ask(poolOf(t, urlOf(server), { ca: file('other.pem') })), text);
