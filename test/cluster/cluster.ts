@@ -10,6 +10,7 @@ import { type Child, startChild } from '../lab/child-process.ts';
 import { cache } from './parts.ts';
 
 const run = promisify(execFile);
+const restartDriver = fileURLToPath(new URL('restart-driver.sh', import.meta.url));
 
 /** A Kubernetes object as kubectl takes it. */
 export type KubeObject = { apiVersion: string; kind: string; metadata: object; [field: string]: unknown };
@@ -30,6 +31,10 @@ export interface Cluster {
   /** A kubectl that runs on, such as one that watches. */
   startKubectl(...args: string[]): Promise<Child>;
   apply(...objects: KubeObject[]): Promise<void>;
+  /** The driver forgets what it knew of providers. */
+  restartDriver(): Promise<void>;
+  /** The same, for a shell. */
+  readonly restartDriverCommand: string;
   /** Ends everything and returns when nothing is left. */
   stop(): Promise<void>;
 }
@@ -84,6 +89,10 @@ export async function startCluster(id = 17, { poll, sync }: ClusterOptions = {})
       applied.child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
       await applied;
     },
+    restartDriverCommand: `env ${Object.entries({ ...own, ...chosen })
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ')} ${restartDriver}`,
+    restartDriver: async () => void (await run(restartDriver, { env })),
     stop: async () => {
       holder.stdin.end();
       await ended;

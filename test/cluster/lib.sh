@@ -37,6 +37,17 @@ start() {
 in_node() { nsenter --mount="/proc/$(cat "$CLUSTER_STATE/pids/node")/ns/mnt" "$@"; }
 start_in_node() { start "$1" nsenter --mount="/proc/$(cat "$CLUSTER_STATE/pids/node")/ns/mnt" "${@:2}"; }
 
+# The driver, as its kubeconfig says it may; up.sh starts it and restart-driver.sh starts it again.
+start_driver_process() {
+  local socket=/var/lib/kubelet/plugins/csi-secrets-store/csi.sock
+  local providers=/var/run/secrets-store-csi-providers old_providers=/etc/kubernetes/secrets-store-csi-providers
+  KUBECONFIG=$CLUSTER_STATE/driver.kubeconfig start_in_node driver "$driver" --endpoint="unix://$socket" \
+    --nodeid="$node" --provider-volume="$providers" --additional-provider-volume-paths="$old_providers" \
+    --metrics-addr="127.0.0.1:$((CLUSTER_PORT + 3))" --enable-secret-rotation=true \
+    --rotation-poll-interval="$CLUSTER_POLL"
+  wait_for 60 'the driver (driver.log)' in_node test -S "$socket"
+}
+
 k8s_ctr() { in_node ctr --address "$containerd_socket" --namespace k8s.io "$@"; }
 
 # running NAME: is the process there, and is it this cluster's (a pid may be another's by now)?

@@ -46,7 +46,8 @@ make_surroundings() {
     /proc/sys/kernel/keys/{root_maxkeys,root_maxbytes} /proc/sys/net/ipv4/ip_forward; do
     [ ! -r "$path" ] || echo "$path=$(cat "$path")"
   done >"$CLUSTER_STATE/sysctl"
-  ip link add "$bridge" type bridge
+  # With an address of its own: else it takes the lowest of its members, which a new pod may change, and connections hang for a minute.
+  ip link add "$bridge" address "$(printf '02:00:0a:58:%02x:01' "$CLUSTER_ID")" type bridge
   echo "$bridge" >"$CLUSTER_STATE/bridge"
   ip address add "$node_ip/24" dev "$bridge"
   ip address add "$api_ip/32" dev "$bridge"
@@ -105,7 +106,6 @@ start_control_plane() {
 
 start_driver() {
   local group=secrets-store.csi.x-k8s.io socket=/var/lib/kubelet/plugins/csi-secrets-store/csi.sock
-  local providers=/var/run/secrets-store-csi-providers old_providers=/etc/kubernetes/secrets-store-csi-providers
   mkdir -p "$CLUSTER_STATE"/kubelet/{plugins_registry,plugins/csi-secrets-store}
   kubectl apply -f "$CLUSTER_CACHE/manifests" >/dev/null
   kubectl apply -f - >/dev/null <<END
@@ -125,11 +125,7 @@ END
   umask 077
   write_kubeconfig driver "$(kubectl -n kube-system create token secrets-store-csi-driver --duration=24h)"
   umask 022
-  KUBECONFIG=$CLUSTER_STATE/driver.kubeconfig start_in_node driver "$driver" --endpoint="unix://$socket" \
-    --nodeid="$node" --provider-volume="$providers" --additional-provider-volume-paths="$old_providers" \
-    --metrics-addr="127.0.0.1:$((CLUSTER_PORT + 3))" --enable-secret-rotation=true \
-    --rotation-poll-interval="$CLUSTER_POLL"
-  wait_for 60 'the driver (driver.log)' in_node test -S "$socket"
+  start_driver_process
   start_in_node registrar "$registrar" --csi="$socket" \
     --socket=/var/lib/kubelet/plugins_registry/secrets-store.csi.k8s.io-reg.sock
 }
