@@ -66,16 +66,20 @@ export class Leases implements Keeper {
 
   isEnding(held: Held, volume: string): boolean {
     const tenant = this.#tenants.get(held.id);
-    if (tenant === undefined || tenant.leased.size === 0) return false;
+    if (tenant === undefined) return false;
+    // For a Mount that got it before another one took its place.
+    if (tenant.lost || tenant.replaced) return true;
+    if (tenant.leased.size === 0) return false;
     const { clock, intervals } = this.#options;
     const token = this.#loginEnds.foresee(tenant.server, tenant.token);
-    return tenant.lost || isEnding(token, clock.now(), intervals.horizon(volume));
+    return isEnding(token, clock.now(), intervals.horizon(volume));
   }
 
   async succeed(ending: Held, fresh: Held, wish: Wish): Promise<void> {
     const { tenure } = fresh.session;
     const earlier = this.#tenants.get(ending.id);
     if (earlier === undefined || tenure === undefined || fresh.id === ending.id || !earlier.hasLasting) return;
+    if (this.#closed.signal.aborted) return;
     const tenant = this.#tenants.get(fresh.id) ?? this.#tenant(fresh, wish, tenure);
     tenant.inherit(earlier);
     await this.#saving.save(tenant);

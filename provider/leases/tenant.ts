@@ -172,8 +172,9 @@ export class Tenant {
   }
 
   #endWithLogin(): void {
+    const isNews = this.token.renewable;
     this.#leaveToItsEnd(undefined);
-    this.#deps.onLoginEnded(this);
+    if (isNews) this.#deps.onLoginEnded(this);
   }
 
   /** Waits for the next renewal and makes it, one after the other. Never rejects. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { kubernetesRole } from '../lab/openbao-auth.ts';
 import { requires } from '../lab/tools.ts';
@@ -210,6 +212,39 @@ describe('docs/migration.md, followed', { skip, timeout: 900_000 }, () => {
       await clear();
     });
   }
+
+  it('has keymount say that a link is gone, until a rollout makes it again', async () => {
+    await page.step('change', (block) =>
+      block.includes('delete daemonset') || block.includes('restart') ? 'skip' : undefined,
+    );
+    await rm(join(cluster.providers, 'vault.sock'));
+    const isReady = (wanted: string) => async () => {
+      const ready = await kubectl(
+        '-n',
+        'keymount',
+        'get',
+        'pods',
+        '-o',
+        'jsonpath={.items[*].status.containerStatuses[*].ready}',
+      );
+      return ready === wanted ? true : undefined;
+    };
+    await eventually('keymount that is not ready', 20, isReady('false'));
+    const events = ['-n', 'keymount', 'get', 'events', '--field-selector', 'reason=LinkLost', '-o'];
+    const event = await eventually('Event of the link', 20, async () => {
+      const told = await kubectl(...events, 'jsonpath={.items[*].involvedObject.kind} {.items[*].message}');
+      return told.trim() === '' ? undefined : told;
+    });
+    assert.match(
+      event,
+      /^Pod \/var\/run\/secrets-store-csi-providers\/vault\.sock is gone, .*rollout restart daemonset\/keymount/,
+    );
+    // What the event says.
+    await kubectl('-n', 'keymount', 'rollout', 'restart', 'daemonset/keymount');
+    await kubectl('-n', 'keymount', 'rollout', 'status', 'daemonset/keymount', '--timeout=60s');
+    await eventually('keymount that is ready', 20, isReady('true'));
+    await clear();
+  });
 
   /** When the pod of the old provider is gone, a pod is started. */
   async function startAfterEnd(): Promise<number> {

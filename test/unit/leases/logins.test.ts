@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { KeymountError } from '../../../provider/errors.ts';
 import { aPod } from '../../lab/pod.ts';
-import { callerOf } from '../sessions/fake-store.ts';
+import { callerOf, sourcesOf } from '../sessions/fake-store.ts';
 import { pod, World } from './keeping-world.ts';
 
 const db = 'creds/db';
@@ -72,6 +72,45 @@ describe('where the server renews no further than the login', () => {
     assert.deepEqual([issuer.logins.length, issuer.count(/read/)], [6, 1]);
     await world.end(pod);
     assert.equal([...issuer.tokens.keys()].filter((token) => issuer.isLive(token)).length, 0);
+  });
+
+  it('has no Mount go on with a session that another one replaced', async () => {
+    const { issuer } = world.outside;
+    issuer.terms.set('cert/a', { ttl: 24 * hour });
+    const [source] = sourcesOf('cert/a');
+    assert.ok(source);
+    const wish = { connection: issuer.connection, source, caller: pod };
+    await world.mount(['cert/a']);
+    const { held } = await world.sessions.get(wish, new AbortController().signal);
+    assert.equal(world.leases.isEnding(held, 'v'), false);
+    await world.live(['cert/a'], 4_600);
+    assert.equal(world.leases.isEnding(held, 'v'), true);
+    assert.equal(issuer.count(/read cert/), 1);
+  });
+
+  it('takes nothing up for a process that has handed over', async () => {
+    const { issuer } = world.outside;
+    issuer.terms.set('cert/a', { ttl: 24 * hour });
+    const [source] = sourcesOf('cert/a');
+    assert.ok(source);
+    const wish = { connection: issuer.connection, source, caller: pod };
+    const { signal } = new AbortController();
+    await world.mount(['cert/a']);
+    const { held } = await world.sessions.get(wish, signal);
+    const fresh = await world.sessions.replace(held, wish, signal);
+    world.leases.close();
+    await world.leases.succeed(held, fresh, wish);
+    assert.equal([...world.leases.list()].length, 1);
+  });
+
+  it('says so once of a token, however often it is asked about', async () => {
+    const { issuer } = world.outside;
+    await world.mount([db]);
+    await world.pass(hour + 65);
+    issuer.fault = (_call, what) =>
+      what.startsWith('kv/denied') ? new KeymountError('secret-denied', 'no') : undefined;
+    for (const name of ['a', 'b', 'c']) await world.mount([db, `kv/denied-${name}`]);
+    assert.equal(world.told()['login-ended'], 1);
   });
 
   it('learns it once for all pods of the server', async () => {
