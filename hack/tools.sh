@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests and the benchmark start into ${KEYMOUNT_TOOLS:-.cache/tools}: a real OpenBao server, drongo for Google's
+# Brings what the tests and the benchmark start into ${KEYMOUNT_TOOLS:-.cache/tools}: real OpenBao servers, drongo for Google's
 # Secret Manager, ministack and moto for AWS, a Python with watchdog, and the Go programs of test/driver. Outside that folder only
 # Go's own caches change. Safe to run again; a part that is there is left alone, and Go programs are built again when their
 # sources change.

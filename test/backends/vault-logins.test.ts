@@ -57,6 +57,8 @@ describe('logins to a real OpenBao', requires('bao'), () => {
     lab.proxy.reset();
     await clock.pass(200_000);
     await until(() => lab.proxy.count(/revoke-self/) === 1);
+    // The request is counted before it is answered.
+    await until(async () => (await lab.read(session, '/v1/secret/data/app'))?.status === 'rejected');
     assert.ok(session.isAuthorityLost(errorOf(await lab.read(session, '/v1/secret/data/app'))));
     endings.close();
   });

@@ -98,7 +98,7 @@ describe('a provider written in Go and keymount', { skip: requires('goprovider',
         await go.stop();
         assert.equal(isLink(dirs[which]), false);
         const fault = `${dirs[which]}/keymount.sock is gone, it should be a link to `;
-        await until(async () => (await keymount.get('/readyz')).status === 503, 3_000);
+        await until(async () => (await keymount.get('/readyz')).status === 503, 10_000);
         const { body } = await keymount.get('/readyz');
         assert.ok(body.includes(fault), body);
         assert.match(body, /rollout restart daemonset\/keymount/);
@@ -107,7 +107,7 @@ describe('a provider written in Go and keymount', { skip: requires('goprovider',
         assert.equal(keymount.log().filter(({ event }) => event === 'link-lost').length, 1);
         // prepare alone mends it
         await prepared();
-        await until(async () => (await keymount.get('/readyz')).status === 200, 3_000);
+        await until(async () => (await keymount.get('/readyz')).status === 200, 10_000);
         assert.equal(keymount.log().filter(({ event }) => event === 'link-back').length, 1);
         assert.equal(await answering(dirs[which]), 'keymount');
         await keymount.stop();
@@ -164,7 +164,7 @@ describe('a provider written in Go and keymount', { skip: requires('goprovider',
     const { symlinkSync } = await import('node:fs');
     rmSync(join(dirs[1], 'keymount.sock'));
     symlinkSync('/run/elsewhere.sock', join(dirs[1], 'keymount.sock'));
-    await until(async () => /leads to \/run\/elsewhere\.sock/.test((await keymount.get('/readyz')).body), 3_000);
+    await until(async () => /leads to \/run\/elsewhere\.sock/.test((await keymount.get('/readyz')).body), 10_000);
     await prepared();
     assert.equal(readlinkSync(join(dirs[1], 'keymount.sock')), join(dirs[0], 'keymount/keymount.sock'));
     await keymount.stop();
