@@ -16,7 +16,7 @@ const skip = requires('bao', 'bao-earlier', 'fakekube').skip || requiresPostgres
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Seconds: a pod token, of which kubelet asks for the next one after four fifths, and a token of OpenBao. */
-const [podToken, tokenTtl] = [25, 20];
+const [podToken, tokenTtl] = [18, 17];
 const lives = 3;
 
 const objects = [
