@@ -14,13 +14,32 @@ export class Sources {
     const typed = source.type === undefined ? [] : [source.type];
     const key = JSON.stringify([accessKey, source.address, source.version, source.request, ...typed]);
     const index = this.#byKey.get(key);
-    const known = index === undefined ? undefined : this.list[index];
-    if (index !== undefined && known !== undefined) {
-      this.list[index] = strictest(known, source);
-      return index;
-    }
+    if (index !== undefined) return this.#share(index, source);
     this.#byKey.set(key, this.list.length);
     return this.list.push({ ...source, key, accessKey }) - 1;
+  }
+
+  /**
+   * As `add`, but an object without arguments shares the first read before it of the same address and method that has some: the Go
+   * Vault provider (1.7.4) remembers replies by path and method alone, so authors write the arguments of a certificate once.
+   */
+  addWithArgs(source: NewSource): number {
+    if (source.request?.args !== undefined) return this.add(source);
+    const accessKey = JSON.stringify(source.access);
+    const index = this.list.findIndex(
+      (known) =>
+        known.request?.args !== undefined &&
+        known.request.method === (source.request?.method ?? 'GET') &&
+        known.address === source.address &&
+        known.accessKey === accessKey,
+    );
+    return index < 0 ? this.add(source) : this.#share(index, source);
+  }
+
+  #share(index: number, source: NewSource): number {
+    const known = this.list[index];
+    if (known !== undefined) this.list[index] = strictest(known, source);
+    return index;
   }
 }
 

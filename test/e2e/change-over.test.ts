@@ -104,11 +104,12 @@ describe('a provider written in Go and keymount', { skip: requires('goprovider',
         assert.match(body, /rollout restart daemonset\/keymount/);
         assert.ok((await statusOf(keymount)).includes(fault));
         assert.equal(await keymount.metric('keymount_links_missing'), 1);
-        assert.equal(keymount.log().filter(({ event }) => event === 'link-lost').length, 1);
+        await until(() => told(keymount, 'link-lost') === 1);
         // prepare alone mends it
         await prepared();
         await until(async () => (await keymount.get('/readyz')).status === 200, 10_000);
-        assert.equal(keymount.log().filter(({ event }) => event === 'link-back').length, 1);
+        await until(() => told(keymount, 'link-back') === 1);
+        assert.equal(told(keymount, 'link-lost'), 1);
         assert.equal(await answering(dirs[which]), 'keymount');
         await keymount.stop();
       });
@@ -170,6 +171,11 @@ describe('a provider written in Go and keymount', { skip: requires('goprovider',
     await keymount.stop();
   });
 });
+
+/** Lines of the log about an event. */
+function told(keymount: Keymount, wanted: string): number {
+  return keymount.log().filter(({ event }) => event === wanted).length;
+}
 
 async function statusOf({ socketFolder }: Keymount): Promise<string> {
   const child = await spawnKeymount('bundle', ['status', '--socket-dir', socketFolder]);

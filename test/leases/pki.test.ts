@@ -42,6 +42,16 @@ describe('certificates', { skip, concurrency: true }, () => {
         for (let count = 0; count < 3; count++) assert.deepEqual(await lab.mount(keymount, pod, objects), first);
       });
 
+      it('are one where only the first object has the arguments', async () => {
+        const [one = {}, two = {}] = certificateObjects(role, '1h');
+        const { secretArgs: _, ...bare } = two as { secretArgs?: object };
+        const pod = lab.pod();
+        const first = await lab.mount(keymount, pod, [one, bare]);
+        const { createPrivateKey } = await import('node:crypto');
+        assert.ok(certificateOf(first).checkPrivateKey(createPrivateKey(first.files['tls.key'] ?? '')));
+        assert.deepEqual(await lab.mount(keymount, pod, [one, bare]), first);
+      });
+
       it('are two for two calls with other arguments', async () => {
         const [one = {}] = certificateObjects(role, '1h', 'one.shop.svc');
         const [two = {}] = certificateObjects(role, '1h', 'two.shop.svc');

@@ -18,7 +18,7 @@ export function parseVaultClass(dialect: 'vault' | 'openbao', parameters: Parame
   checkStrayFields(parameters, problems);
   for (const fields of readObjects(parameters.get('objects'), 'objectName', vaultFields, problems)) {
     const object = readVaultObject(fields, access, ofClass, problems);
-    if (object !== undefined) outputs.push({ ...object.output, source: sources.add(object.source) });
+    if (object !== undefined) outputs.push({ ...object.output, source: sources.addWithArgs(object.source) });
   }
   checkCollisions(outputs, problems);
   problems.throwIfAny();

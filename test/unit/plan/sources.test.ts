@@ -32,6 +32,26 @@ describe('the sources of a class', () => {
     assert.equal(shared?.at.path, 'objects[3]');
   });
 
+  it('are one with the first before it that has arguments, for an object without', () => {
+    const request = (method: string, name?: string) =>
+      source({ address: '/v1/pki/issue/web', request: { method, ...(name === undefined ? {} : { args: { name } }) } });
+    const sources = new Sources();
+    const placed = [
+      request('PUT'),
+      request('PUT', 'a'),
+      request('PUT', 'b'),
+      request('PUT'),
+      request('POST'),
+      source({ ...request('PUT'), access: { connection: { kind: 'named', name: 'test' } } }),
+      source({ ...request('PUT'), refresh: 5 }),
+      source({ address: '/v1/x', request: { method: 'GET', args: { a: '1' } } }),
+      source({ address: '/v1/x' }),
+      source({ address: '/v1/y' }),
+    ].map((one) => sources.addWithArgs(one));
+    assert.deepEqual(placed, [0, 1, 2, 1, 3, 4, 1, 5, 5, 6]);
+    assert.equal(sources.list[1]?.refresh, 5);
+  });
+
   const others: [string, Partial<NewSource>][] = [
     ['address', { address: 'kv/other' }],
     ['version', { version: '1' }],
