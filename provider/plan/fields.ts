@@ -9,15 +9,12 @@ export interface FieldNames {
   readonly known: readonly string[];
   /** Mistakes that people make → what they mean. */
   readonly mistakes: Readonly<Record<string, string>>;
-  /** Keys of the class language that this version does not offer yet; ignoring them would do harm. */
+  /** Keys of the class language that this version does not offer yet. */
   readonly unsupported: readonly string[];
-  /**
-   * An unknown key that resembles nothing, or what it resembles is there as well: `error` in our own format, `warn` where such
-   * classes work today.
-   */
+  /** A key that is not known, misspelt or not: `error` in our own format, `warn` where a provider of its own ignores it. */
   readonly unknown: 'error' | 'warn';
-  /** Keys of older formats that the dialect's own provider ignores, and so do we. */
-  readonly dead?: readonly string[];
+  /** Of each of these groups an object needs one: a key that was meant for one that lacks could not have worked anywhere. */
+  readonly required: readonly (readonly string[])[];
 }
 
 /** Characters of a key in a place: all of a valid one, and enough to find any other. */
@@ -40,22 +37,26 @@ export class Fields {
     for (const key of this.#fields.keys()) {
       if (names.known.includes(key)) continue;
       if (names.unsupported.includes(key)) {
-        this.error(key, 'is not supported by this version of keymount');
+        if (names.unknown === 'error') this.error(key, 'is not supported by this version of keymount');
+        else this.warn(key, 'is not supported by this version of keymount and is ignored');
         continue;
       }
       // To guess at thousands of names would take long, and nobody would see them.
-      const meant = this.#problems.hasAllErrors ? undefined : nearest(key, names.known, names.mistakes);
+      const toldEnough = this.#problems.hasAllErrors || this.#problems.hasAllWarnings;
+      const meant = toldEnough ? undefined : nearest(key, names.known, names.mistakes);
       // An empty leftover of an older format does no harm.
-      if (meant !== undefined && this.#isEmpty(key))
-        this.#problems.warn(this.place(key), `is empty and ignored; it is now ${meant}`);
-      else if (meant !== undefined && names.unknown === 'warn' && this.has(meant))
-        this.#problems.warn(this.place(key), `is not a known field and is ignored; ${meant} counts`);
-      else if (meant !== undefined && names.dead?.includes(key))
-        this.#problems.warn(this.place(key), `is not a known field and is ignored; did you mean ${meant}?`);
-      else if (meant !== undefined) this.error(key, `is not a known field; did you mean ${meant}?`);
+      if (meant !== undefined && this.#isEmpty(key)) this.warn(key, `is empty and ignored; it is now ${meant}`);
+      else if (meant !== undefined && (names.unknown === 'error' || this.#lacks(meant, names)))
+        this.error(key, `is not a known field; did you mean ${meant}?`);
       else if (names.unknown === 'error') this.error(key, `is not a known field; known are ${names.known.join(', ')}`);
-      else this.#problems.warn(this.place(key), 'is not a known field and is ignored');
+      else if (meant === undefined) this.warn(key, 'is not a known field and is ignored');
+      else if (this.has(meant)) this.warn(key, `is not a known field and is ignored; ${meant} counts`);
+      else this.warn(key, `is not a known field and is ignored; did you mean ${meant}?`);
     }
+  }
+
+  #lacks(meant: string, { required }: FieldNames): boolean {
+    return required.some((group) => group.includes(meant) && !group.some((key) => this.has(key)));
   }
 
   #isEmpty(key: string): boolean {

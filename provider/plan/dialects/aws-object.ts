@@ -26,6 +26,7 @@ export const awsFields: FieldNames = {
   known: [...ownKeys, 'jmesPath', 'failoverObject', ...commonKeys],
   unsupported: laterKeys,
   unknown: 'warn',
+  required: [['objectName']],
   mistakes: {
     name: 'objectName',
     secretName: 'objectName',
@@ -44,6 +45,7 @@ const failoverFields: FieldNames = {
   known: ['objectName', 'objectVersion', 'objectVersionLabel'],
   unsupported: [],
   unknown: 'warn',
+  required: [['objectName']],
   mistakes: {},
 };
 

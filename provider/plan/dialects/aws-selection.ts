@@ -13,6 +13,7 @@ const entryFields: FieldNames = {
   known: ['path', 'objectAlias', 'filePermission', 'decode', 'mode'],
   unsupported: [],
   unknown: 'warn',
+  required: [['path'], ['objectAlias']],
   mistakes: { alias: 'objectAlias', key: 'path', jmesPath: 'path', objectName: 'objectAlias' },
 };
 

@@ -32,6 +32,7 @@ export const azureFields: FieldNames = {
   known: [...ownKeys, ...commonKeys],
   unsupported: laterKeys,
   unknown: 'warn',
+  required: [['objectName'], ['objectType']],
   mistakes: {
     encoding: 'objectEncoding',
     content: 'objectEncoding',

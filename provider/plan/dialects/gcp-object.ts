@@ -23,6 +23,7 @@ export const gcpFields: FieldNames = {
   known: [...new Set([...ownKeys, ...commonKeys])],
   unsupported: laterKeys,
   unknown: 'warn',
+  required: [['resourceName'], ['path', 'fileName']],
   mistakes: {
     name: 'resourceName',
     objectName: 'resourceName',

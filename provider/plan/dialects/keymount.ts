@@ -24,6 +24,7 @@ const objectFields: FieldNames = {
   known: ['file', 'secret', 'request', 'revokeCertificate', ...commonKeys],
   unsupported: laterKeys,
   unknown: 'error',
+  required: [],
   mistakes: {
     objectName: 'file',
     fileName: 'file',
@@ -42,6 +43,7 @@ const requestFields: FieldNames = {
   known: ['method', 'args'],
   unsupported: [],
   unknown: 'error',
+  required: [],
   mistakes: { secretArgs: 'args' },
 };
 

@@ -40,7 +40,7 @@ export const vaultFields: FieldNames = {
   known: [...ownKeys, ...commonKeys],
   unsupported: laterKeys,
   unknown: 'warn',
-  dead: ['objectPath', 'objectVersion'],
+  required: [['objectName'], ['secretPath']],
   mistakes: {
     content: 'encoding',
     objectEncoding: 'encoding',

@@ -15,6 +15,7 @@ function azureClass(objects: string[][], more: Parameters = {}): Parameters {
 const secret = (...more: string[]) => ['objectName: db', 'objectType: secret', ...more];
 const one = (...more: string[]) => planOf('azure', azureClass([secret(...more)]));
 const wrong = (...more: string[]) => mistakesOf('azure', azureClass([secret(...more)])).join(' | ');
+const warned = (...more: string[]) => warningsOf('azure', azureClass([secret(...more)])).join(' | ');
 const files = ({ outputs }: Plan) => outputs.map(({ path, versionId }) => `${path} ${versionId}`);
 
 describe('an Azure class', () => {
@@ -112,7 +113,7 @@ describe('an Azure class', () => {
     const [key, path] = [one('key: user', 'optional: true'), one('jmesPath: a.b', 'refreshInterval: 5m')];
     assert.deepEqual([key.outputs[0]?.select, key.outputs[0]?.optional], [{ key: 'user' }, true]);
     assert.deepEqual([path.outputs[0]?.select, path.sources[0]?.refresh], [{ jmesPath: 'a.b' }, 300_000]);
-    assert.match(wrong('template: x'), /template.*not supported by this version/);
+    assert.match(warned('template: x'), /template.*not supported by this version of keymount and is ignored/);
     const named = planOf('azure', { connection: 'kv', objects: azureClass([secret()])['objects'] ?? '' });
     assert.deepEqual(named.sources[0]?.access, { connection: { kind: 'named', name: 'kv' } });
   });
@@ -139,7 +140,12 @@ describe('an Azure class', () => {
     assert.match(mistakesOf('azure', azureClass([['objectName: x', 'objectType: Secret']])).join(), /objectType "x"/);
     assert.match(mistakesOf('azure', azureClass([['objectType: secret']])).join(), /file name must not be empty/);
     assert.match(wrong('objectAlias: a//b'), /"a\/\/b" is no path/);
-    assert.match(wrong('encoding: hex'), /did you mean objectEncoding/);
+    assert.equal(wrong('encoding: hex', 'permission: "0400"', 'objectEnconding: hex'), '');
+    assert.match(warned('encoding: hex'), /is ignored; did you mean objectEncoding/);
+    assert.match(
+      mistakesOf('azure', azureClass([['objectname: x', 'objectType: secret']])).join(),
+      /did you mean objectName/,
+    );
   });
 
   it('is refused when it is made to be large, before that takes long', () => {

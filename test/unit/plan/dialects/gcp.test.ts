@@ -101,8 +101,16 @@ describe('a gcp class', () => {
       warningsOf('gcp', entry('colour: blue'))[0] ?? '',
       /colour "a" .*: is not a known field and is ignored/,
     );
-    assert.match(mistakes('filename: x')[0] ?? '', /did you mean fileName/);
-    assert.match(mistakes('filePermission: "0400"')[0] ?? '', /did you mean mode/);
+    for (const [fields, meant] of [
+      ['filename: x', 'fileName'],
+      ['filePermission: "0400"', 'mode'],
+      ['encoding: base64', 'decode'],
+    ] as const) {
+      assert.deepEqual(mistakes(fields), []);
+      assert.ok(warningsOf('gcp', entry(fields))[0]?.endsWith(`is ignored; did you mean ${meant}?`));
+    }
+    const nameless = gcp('- {resourcename: projects/p/secrets/a/versions/1, filename: a}');
+    assert.match(mistakesOf('gcp', nameless).join(), /did you mean resourceName\?.*did you mean fileName\?/);
   });
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { laterKeys } from '../../../../provider/plan/common-keys.ts';
 import type { Output } from '../../../../provider/plan/plan.ts';
-import { mistakesOf, onlyFile, vaultClass } from '../a-class.ts';
+import { mistakesOf, onlyFile, vaultClass, warningsOf } from '../a-class.ts';
 
 /** The single object `{objectName: a, secretPath: s, …}`. */
 const object = (fields: string) => vaultClass(`- {objectName: a, secretPath: s${fields === '' ? '' : `, ${fields}`}}`);
@@ -47,9 +47,10 @@ describe('the common keys', () => {
   }
 
   for (const key of laterKeys) {
-    it(`refuse ${key}, which this version does not have`, () => {
-      assert.deepEqual(mistakes(`${key}: x`), [
-        `objects[0].${key} "a" (line 1): is not supported by this version of keymount`,
+    it(`leave ${key} out with a warning, which this version does not have and the Go provider does not know`, () => {
+      assert.deepEqual(mistakes(`${key}: x`), []);
+      assert.deepEqual(warningsOf('vault', object(`${key}: x`)), [
+        `objects[0].${key} "a" (line 1): is not supported by this version of keymount and is ignored`,
       ]);
     });
   }

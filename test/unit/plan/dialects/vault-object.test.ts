@@ -86,9 +86,10 @@ describe('an unknown key of an object', () => {
     ['args', 'secretArgs'],
   ];
   for (const [key, known] of meant) {
-    it(`named ${key} is an error that guesses ${known}`, () => {
-      assert.deepEqual(mistakes(`${key}: x`), [
-        `objects[0].${key} "a" (line 1): is not a known field; did you mean ${known}?`,
+    it(`named ${key} is a warning that guesses ${known}: the Go provider ignores it`, () => {
+      assert.deepEqual(mistakes(`${key}: x`), []);
+      assert.deepEqual(warningsOf('vault', object(`${key}: x`)), [
+        `objects[0].${key} "a" (line 1): is not a known field and is ignored; did you mean ${known}?`,
       ]);
     });
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mistakesOf, type Parameters, planOf, vaultClass } from '../a-class.ts';
+import { mistakesOf, type Parameters, planOf, vaultClass, warningsOf } from '../a-class.ts';
 
 const only = (parameters: Parameters): string => {
   const mistakes = mistakesOf('vault', parameters);
@@ -196,13 +196,18 @@ describe('all mistakes of a class', () => {
     ['thousands of equal files', '- {objectName: a, secretPath: s}\n'.repeat(2500)],
     ['one path of 60 000 elements', `- {objectName: ${'x/'.repeat(60_000)}y, secretPath: s}`],
   ];
+  /** Errors, or where there are none warnings. */
+  const told = (text: string) => {
+    const mistakes = mistakesOf('vault', vaultClass(text));
+    return mistakes.length > 0 ? mistakes : warningsOf('vault', vaultClass(text));
+  };
   for (const [what, text] of hostile) {
     it(`in ${what} do not hold the process up, and stay a short text`, () => {
       const started = process.cpuUsage().user;
-      const mistakes = mistakesOf('vault', vaultClass(text));
+      const parsed = told(text);
       assert.ok(process.cpuUsage().user - started < 1_000_000);
-      assert.ok(mistakes.length > 0);
-      assert.ok(mistakes.join().length < 50_000);
+      assert.ok(parsed.length > 0);
+      assert.ok(parsed.join().length < 50_000);
     });
   }
 });
