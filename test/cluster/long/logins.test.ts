@@ -9,7 +9,7 @@ import { namespace } from '../workload.ts';
 
 /** Seconds. The CSIDriver of the cluster asks for tokens of ten minutes, the least that Kubernetes gives: three of their lives. */
 const podToken = 600;
-const length = 3 * podToken + 60;
+const length = 3 * podToken + 220;
 /** Seconds: kubelet asks for the next token after four fifths of a life. */
 const nextToken = 0.8 * podToken;
 
