@@ -15,6 +15,8 @@ export interface FieldNames {
   readonly unknown: 'error' | 'warn';
   /** Of each of these groups an object needs one: a key that was meant for one that lacks could not have worked anywhere. */
   readonly required: readonly (readonly string[])[];
+  /** A key that is given twice: its last value counts, with a warning. Absent: it is an error, as in yaml.v3. */
+  readonly lastCounts?: true;
 }
 
 /** Characters of a key in a place: all of a valid one, and enough to find any other. */

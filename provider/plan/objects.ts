@@ -18,7 +18,7 @@ export function readObjects(
   parameter = 'objects',
 ): Fields[] {
   const at: Place = { path: parameter };
-  const root = parse(text ?? '', at, problems);
+  const root = parse(text ?? '', at, names, problems);
   if (root === undefined) return [];
   if (isNull(root)) {
     problems.error(at, `is missing or empty; it must list what to mount, for example ${example(names)}`);
@@ -45,9 +45,14 @@ export function readObjects(
   });
 }
 
-function parse(text: string, at: Place, problems: Problems): YamlNode | undefined {
+function parse(text: string, at: Place, { lastCounts }: FieldNames, problems: Problems): YamlNode | undefined {
+  const onTwice = (key: string, line: number, before: number) =>
+    problems.warn(
+      { ...at, line },
+      `has the key "${key.slice(0, 40)}" twice (first on line ${before}): this one counts`,
+    );
   try {
-    return parseYaml(text);
+    return parseYaml(text, lastCounts ? onTwice : undefined);
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
     problems.error({ ...at, line: error.line }, `is not valid YAML: ${error.message}`);

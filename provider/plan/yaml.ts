@@ -49,16 +49,27 @@ const mostNodes = 20_000;
 /** Characters of all scalars, those of aliases counted each time. Escapes only shrink, so no text without aliases reaches it. */
 const mostText = 2 * largestText;
 
-/** Throws YamlError, whose text repeats nothing of what was written but a key that is given twice. */
-export function parseYaml(text: string): YamlNode {
+/** Told of a key that is given twice in a map, where the last one counts. */
+export type OnTwice = (key: string, line: number, before: number) => void;
+
+/**
+ * Throws YamlError, whose text repeats nothing of what was written but a key that is given twice, unless there is somebody to be told of
+ * that.
+ */
+export function parseYaml(text: string, onTwice: OnTwice = refuseTwice): YamlNode {
   const { contents, lines } = composeYaml(text);
-  return new Reader(lines).read(contents, 0);
+  return new Reader(lines, onTwice).read(contents, 0);
+}
+
+function refuseTwice(key: string, line: number, before: number): never {
+  throw new YamlError(`key "${key.slice(0, 40)}" is given twice (first on line ${before})`, line);
 }
 
 export { largestText, YamlError };
 
 class Reader {
   readonly #lines: LineCounter;
+  readonly #onTwice: OnTwice;
   readonly #anchored = new Map<string, Node>();
   /** What an alias meant where it stood: its anchor may be given again before the alias is read as part of another. */
   readonly #targets = new WeakMap<Alias, Node>();
@@ -66,8 +77,9 @@ class Reader {
   #nodes = 0;
   #text = 0;
 
-  constructor(lines: LineCounter) {
+  constructor(lines: LineCounter, onTwice: OnTwice) {
     this.#lines = lines;
+    this.#onTwice = onTwice;
   }
 
   read(node: Node | null, depth: number, near = 1): YamlNode {
@@ -122,8 +134,8 @@ class Reader {
       if (key.plain && key.text === '<<') merged.push(...(value.kind === 'list' ? value.items : [value]));
       else own.push({ key: key.text, value, line: key.line });
     }
-    checkUnique(own);
-    return merged.length === 0 ? own : addMerged(own, merged);
+    const unique = lastOfEach(own, this.#onTwice);
+    return merged.length === 0 ? unique : addMerged(unique, merged);
   }
 }
 
@@ -137,14 +149,15 @@ function addMerged(own: readonly YamlEntry[], maps: readonly YamlNode[]): YamlEn
   return [...entries.values()];
 }
 
-function checkUnique(entries: readonly YamlEntry[]): void {
-  const seen = new Map<string, number>();
-  for (const { key, line } of entries) {
-    const before = seen.get(key);
-    if (before !== undefined)
-      throw new YamlError(`key "${key.slice(0, 40)}" is given twice (first on line ${before})`, line);
-    seen.set(key, line);
+/** In the order of the first of each; the last one counts. */
+function lastOfEach(entries: readonly YamlEntry[], onTwice: OnTwice): YamlEntry[] {
+  const byKey = new Map<string, YamlEntry>();
+  for (const entry of entries) {
+    const before = byKey.get(entry.key);
+    if (before !== undefined) onTwice(entry.key, entry.line, before.line);
+    byKey.set(entry.key, entry);
   }
+  return byKey.size === entries.length ? [...entries] : [...byKey.values()];
 }
 
 /** Plain empty, `~` and `null` mean: not given. */

@@ -27,6 +27,8 @@ export const awsFields: FieldNames = {
   unsupported: laterKeys,
   unknown: 'warn',
   required: [['objectName']],
+  // sigs.k8s.io/yaml 1.x, by way of yaml.v2 and JSON
+  lastCounts: true,
   mistakes: {
     name: 'objectName',
     secretName: 'objectName',

@@ -70,6 +70,15 @@ describe('the parameters of an AWS class', () => {
 });
 
 describe('an object of an AWS class', () => {
+  it('has the last of a field that is given twice, with a warning, as sigs.k8s.io/yaml reads it', () => {
+    const twice = classOf('- objectName: s\n  objectType: secretsmanager\n  objectAlias: one\n  objectAlias: two\n');
+    assert.deepEqual(mistakes(twice), []);
+    assert.equal(onlyFile('aws', twice).output.path, 'two');
+    assert.deepEqual(warningsOf('aws', twice), [
+      'objects (line 4): has the key "objectAlias" twice (first on line 3): this one counts',
+    ]);
+  });
+
   it('is a file with the name or alias of the object, each slash translated', () => {
     const pathOf = (fields: string, more?: Parameters) => onlyFile('aws', secret(fields, more)).output.path;
     assert.equal(pathOf('objectName: /prod/db'), '_prod_db');
