@@ -1,5 +1,5 @@
 import { KeymountError } from '../errors.ts';
-import { type JsonObject, type JsonValue, ownKey, parseJson } from '../util/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, ownKey, parseJson } from '../util/json.ts';
 import { decode } from './decode.ts';
 import type { Encoding } from './encoding.ts';
 import { searchJmesPath } from './jmespath.ts';
@@ -60,7 +60,9 @@ function selectKey({ keys, bytes }: Content, key: string, encoding: Encoding): U
   }
   const value = ownKey(keys, key);
   if (value === undefined)
-    throw new KeymountError('key-missing', `the secret has no key "${key}"`, { hint: listKeys(keys, key) });
+    throw new KeymountError('key-missing', `the secret has no key "${key}"`, {
+      hint: nestedHint(keys, key) ?? listKeys(keys, key),
+    });
   if (value === null) {
     throw new KeymountError('key-missing', `the key "${key}" holds null`, {
       hint: 'give it a value, or mark the object optional',
@@ -80,7 +82,7 @@ function selectFound({ keys, bytes }: Content, jmesPath: string, encoding: Encod
   const found = searchJmesPath(jmesPath, keys ?? jsonOf(bytes ?? new Uint8Array()));
   if (found === null) {
     throw new KeymountError('key-missing', `the jmesPath ${jmesPath.slice(0, 100)} finds nothing in the secret`, {
-      hint: keys === undefined ? undefined : listKeys(keys, jmesPath),
+      hint: keys === undefined ? undefined : (literalHint(keys, jmesPath) ?? listKeys(keys, jmesPath)),
     });
   }
   return decode(typeof found === 'string' ? found : goJson(found), encoding);
@@ -88,12 +90,39 @@ function selectFound({ keys, bytes }: Content, jmesPath: string, encoding: Encod
 
 function jsonOf(bytes: Uint8Array): JsonValue {
   try {
-    return parseJson(Buffer.from(bytes).toString('utf8'));
+    // An editor's byte order mark is no part of it.
+    return parseJson(
+      Buffer.from(bytes)
+        .toString('utf8')
+        .replace(/^\ufeff/, ''),
+    );
   } catch {
     throw new KeymountError('value-invalid', 'the secret is not JSON, so no jmesPath applies to it', {
       hint: 'leave jmesPath out to mount it whole',
     });
   }
+}
+
+/** A key is taken literally: `a.b` is none where `a` holds a map with `b`. */
+function nestedHint(keys: JsonObject, key: string): string | undefined {
+  const parts = key.split('.');
+  if (parts.length < 2 || parts.length > 10) return undefined;
+  let value: JsonValue | undefined = keys;
+  for (const part of parts) value = isJsonObject(value) ? ownKey(value, part) : undefined;
+  const [first = ''] = parts;
+  return value === undefined ? undefined : `"${first}" is a map: write jmesPath: ${shownPath(key)} instead of the key`;
+}
+
+/** The reverse: a dot in an expression leads into a map, and `a.b` is a key. */
+function literalHint(keys: JsonObject, jmesPath: string): string | undefined {
+  const isKey = jmesPath.includes('.') && ownKey(keys, jmesPath) !== undefined;
+  return isKey
+    ? `"${shownPath(jmesPath)}" is one key: put it in quotes within the expression, '"${shownPath(jmesPath)}"'`
+    : undefined;
+}
+
+function shownPath(text: string): string {
+  return text.slice(0, 100);
 }
 
 /** Key names help and are no secret values; long or many ones would only hide the message. */

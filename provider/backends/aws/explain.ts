@@ -40,6 +40,16 @@ export function explainFault(fault: Fault, question: ReadQuestion, status = 400)
     return fail('secret-denied', `${doing} was refused`, `${principal} needs to be allowed ${needs}`);
   }
   if (fault.code === 'ResourceNotFoundException' || fault.code === 'ParameterNotFound' || status === 404) {
+    const label = /secret value for (staging label|VersionId): ?([\w-]+)/i.exec(fault.message);
+    if (label !== null) {
+      const [, kind = '', value = ''] = label;
+      const what = kind.toLowerCase() === 'staging label' ? `value with the label ${value}` : `version ${value}`;
+      return fail(
+        'secret-missing',
+        `there is no ${what} of ${name} in ${region}`,
+        'the secret may be there: give it a value, or name another version',
+      );
+    }
     return fail('secret-missing', `there is no ${name} in ${region}`);
   }
   if (/marked for deletion|marked deleted|currently marked/i.test(fault.message)) {

@@ -16,6 +16,11 @@ export interface LoginQuestion extends Question {
 export function explainLogin(reply: Reply, question: LoginQuestion): KeymountError {
   const doing = doingOf(question);
   const reason = reasonOf(reply, question.secrets);
+  // With a status of 500, though no repeat helps (vault-plugin-auth-kubernetes, validation of the issuer).
+  if (/claim "?iss"? is invalid|invalid issuer/i.test(reason)) {
+    const hint = `the issuer of the cluster's tokens is not the one that auth/${question.mount} expects: correct issuer there, or set disable_iss_validation`;
+    return new KeymountError('login-denied', `${doing} was refused`, { reason, hint });
+  }
   const server = explainServer(reply, question, doing, reason);
   if (server !== undefined) return server;
   return new KeymountError('login-denied', `${doing} was refused`, { reason, hint: hintOf(reply, question, reason) });

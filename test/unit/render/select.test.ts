@@ -79,9 +79,32 @@ describe('the bytes of a file', () => {
   });
 });
 
+describe('a text that is JSON', () => {
+  it('is searched without the byte order mark of an editor', () => {
+    const bytes = Buffer.from('\ufeff{"u":"x"}');
+    assert.equal(Buffer.from(selectBytes({ bytes }, { jmesPath: 'u' }, 'utf-8')).toString(), 'x');
+  });
+});
+
 describe('the error of a missing key', () => {
   it('lists the keys that there are, sorted', () => {
     assert.match(formatError(failure(keys('{"b":1,"a":2}'), { key: 'x' })), /no key "x"; it has "a", "b"/);
+  });
+
+  it('leads to jmesPath where a dotted key means a value within a map, and to quotes where the key has the dot', () => {
+    const map = keys('{"a":{"b":{"c":"x"}},"d.e":"y","f":"z"}');
+    assert.match(
+      formatError(failure(map, { key: 'a.b.c' })),
+      /"a" is a map: write jmesPath: a\.b\.c instead of the key/,
+    );
+    assert.match(
+      formatError(failure(map, { jmesPath: 'd.e' })),
+      /"d\.e" is one key: put it in quotes within the expression/,
+    );
+    for (const key of ['a.x', 'f.g', 'a.', '.'])
+      assert.match(formatError(failure(map, { key })), /it has "a", "d\.e", "f"/);
+    assert.equal(Buffer.from(selectBytes(map, { jmesPath: 'a.b.c' }, 'utf-8')).toString(), 'x');
+    assert.equal(Buffer.from(selectBytes(map, { jmesPath: '"d.e"' }, 'utf-8')).toString(), 'y');
   });
 
   it('points at the same key in another case', () => {

@@ -33,6 +33,18 @@ describe('a login to Vault', () => {
   after(() => vault.close());
 
   const named = (auth: Record<string, unknown>) => backend.connectionSchema.parse({ address: vault.address, auth });
+  it('that is refused for the issuer says what to correct, though the server answers 500', async () => {
+    const answer = { status: 500, body: { errors: ['claim "iss" is invalid'] } };
+    await assert.rejects(logIn({ method: 'kubernetes', mount: 'k8s' }, fakeLogin(), answer), (error: KeymountError) => {
+      assert.deepEqual([error.code, error.retryable], ['login-denied', false]);
+      assert.match(
+        formatError(error),
+        /claim "iss" is invalid; the issuer of the cluster's tokens is not the one that auth\/k8s expects/,
+      );
+      return true;
+    });
+  });
+
   async function logIn(auth: Record<string, unknown>, login: Login = fakeLogin(), answer?: Answer) {
     vault.asked.length = 0;
     vault.answer = () => answer;
