@@ -49,7 +49,7 @@ export async function pageCommands(page: string, cluster: Cluster, bao: ClusterB
       let told = '';
       for (const block of blocks.filter(({ marks }) => marks['step'] === name)) {
         if (before(block.text) === 'skip') continue;
-        const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
+        const env = { ...readersEnvironment(), PATH: `${folder}:${process.env['PATH']}` };
         const script = `set -eo pipefail\n${of(block.text)}`;
         const { stdout, stderr } = await run('bash', ['-c', script], { cwd: repository, env }).catch((error: Error) => {
           throw new Error(`${placeOf(block)} failed`, { cause: error });
@@ -59,6 +59,11 @@ export async function pageCommands(page: string, cluster: Cluster, bao: ClusterB
       return told;
     },
   };
+}
+
+/** That of this process without settings of keymount, such as the KEYMOUNT_TOOLS of the tests, which keymount does not know. */
+function readersEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KEYMOUNT_')));
 }
 
 /** kubectl of this cluster. Its driver is a process of the node and no DaemonSet, so that is what a rollout of it restarts. */
