@@ -54,10 +54,10 @@ export async function runMount(argv: readonly string[], edges: MountEdges): Prom
     const pod = `pod ${namespace}/${flags.pod}, ServiceAccount ${flags.serviceAccount}`;
     edges.print(`class ${file.name}, provider ${file.dialect}, for ${pod}`);
     for (const line of describeReply(reply)) edges.print(line);
-    for (const address of parts.issued())
-      edges.warn(
-        `warning: ${address} issued a credential for this run; it is ended now, unless its role makes certificates without a lease`,
-      );
+    for (const { address, ends } of parts.issued()) {
+      const what = ends ? 'it is ended now' : 'it stays valid to its own end';
+      edges.warn(`warning: ${address.replace(/^\/v1\//, '')} issued a credential for this run; ${what}`);
+    }
     return 0;
   } finally {
     deadline.end();

@@ -18,7 +18,7 @@ import { Secrets } from '../sessions/secrets.ts';
 import { Sessions, type SessionsOptions } from '../sessions/sessions.ts';
 import { audiencesOf } from '../sessions/shown-token.ts';
 import { createTokenProof } from '../sessions/token-proof.ts';
-import { createUnkept } from '../sessions/unkept.ts';
+import { createUnkept, type Unkept } from '../sessions/unkept.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import { every, systemClock } from '../util/clock.ts';
@@ -50,8 +50,8 @@ export interface Assembly extends MountParts {
   readonly events: PodEvents | undefined;
   /** Absent in a process that ends soon. */
   readonly keeping: Keeping | undefined;
-  /** What was issued and is not kept: it ends when this is closed. */
-  readonly issued: () => readonly string[];
+  /** What was issued and is not kept. */
+  readonly issued: Unkept['issued'];
   readonly close: () => Promise<void>;
 }
 

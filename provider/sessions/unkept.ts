@@ -3,15 +3,15 @@ import type { JsonObject } from '../util/json.ts';
 import type { Keeper } from './keeper.ts';
 
 export interface Unkept extends Keeper {
-  /** What was issued, by the address of its source. */
-  readonly issued: () => readonly string[];
+  /** What was issued; `ends`: with the process, by the end of its session. */
+  readonly issued: () => readonly { readonly address: string; readonly ends: boolean }[];
   readonly end: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A keeper for a process that ends soon: it keeps nothing, and ends at its own end what was issued meanwhile. */
 export function createUnkept(): Unkept {
   const tenures = new Set<Tenure>();
-  const issued = new Set<string>();
+  const issued = new Map<string, boolean>();
   const debts: { tenure: Tenure; what: JsonObject }[] = [];
   return {
     recall: () => undefined,
@@ -24,10 +24,11 @@ export function createUnkept(): Unkept {
     async suspect({ session: { tenure }, scope }) {
       if (tenure !== undefined && scope === 'pod') tenures.add(tenure);
     },
-    issued: () => [...issued],
+    issued: () => [...issued].map(([address, ends]) => ({ address, ends })),
     async keep({ session, scope }, { source }, { secret }) {
       const { tenure } = session;
-      issued.add(source.address);
+      const ends = tenure !== undefined && scope === 'pod' && (secret.lease ?? secret.takeBack) !== undefined;
+      issued.set(source.address, ends);
       if (tenure !== undefined && scope === 'pod') tenures.add(tenure);
       if (tenure !== undefined && secret.takeBack !== undefined) debts.push({ tenure, what: secret.takeBack });
       return false;
