@@ -13,7 +13,8 @@ const longLogin = 4 * 3_600_000;
  */
 export class LoginEnds {
   readonly #known = new LRUCache<string, { readonly ends: boolean; readonly until: number }>({ max: 1_000 });
-  readonly #told = new Set<string>();
+  /** Servers that were told of; a class may name many. */
+  readonly #told = new LRUCache<string, true>({ max: 1_000 });
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -65,7 +66,7 @@ export class LoginEnds {
    */
   newlyShort(server = '', { issuedAt, loginEnd = Number.POSITIVE_INFINITY }: Life): number | undefined {
     if (loginEnd - issuedAt >= longLogin || this.#told.has(server)) return undefined;
-    this.#told.add(server);
+    this.#told.set(server, true);
     return Math.max(1, Math.round((loginEnd - issuedAt) / 60_000));
   }
 
