@@ -1,3 +1,5 @@
+import { unseenProblem, visible } from './util/visible.ts';
+
 /**
  * The catalogue of everything that can go wrong. A code is stable, can be searched for in docs/errors.md, and decides the gRPC
  * status that the driver sees. UNAVAILABLE is used only where a repeat within seconds can help: the driver (v1.6.0) retries that
@@ -233,7 +235,9 @@ export function formatError(error: KeymountError): string {
   const place = error.at === undefined ? '' : `${formatPlace(error.at)}: `;
   const reason = error.reason === undefined ? '' : `: ${error.reason}`;
   const hint = error.hint === undefined ? '' : `; ${error.hint}`;
-  return oneLine(`${place}${error.message}${reason}${hint} [${error.code}]`);
+  const text = `${place}${error.message}${reason}`;
+  const unseen = unseenProblem(text);
+  return oneLine(`${text}${unseen === undefined ? '' : ` (it ${unseen})`}${hint} [${error.code}]`);
 }
 
 /**
@@ -248,8 +252,10 @@ export function toKeymountError(thrown: unknown): KeymountError {
   });
 }
 
-/** Control characters and line ends as spaces: a status message and a log line are one line each. */
+/**
+ * Control characters and line ends as spaces: a status message and a log line are one line each. What nobody would see is written out.
+ */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+  return visible(text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')).trim();
 }

@@ -9,6 +9,7 @@ import { loadSettings, type SettingsInput } from '../settings/load.ts';
 import { createLog } from '../telemetry/log.ts';
 import { systemClock } from '../util/clock.ts';
 import { startDeadline } from '../util/deadline.ts';
+import { visible } from '../util/visible.ts';
 import { type ClassFile, parseClassFile } from './class-file.ts';
 import { columns, modeText } from './columns.ts';
 import { type MountFlags, mountUsage, parseMountFlags } from './mount-flags.ts';
@@ -110,7 +111,7 @@ function withSomeKey(parts: MountParts, { warn }: MountEdges): MountParts {
 function describeReply({ files, versions }: MountReply): string[] {
   // In the order of the files; some dialects give ids that are no paths.
   const rows = files.map(({ path, mode, contents }, index) => {
-    return [path, modeText(mode), String(contents.length), versions[index]?.version ?? ''];
+    return [visible(path), modeText(mode), String(contents.length), versions[index]?.version ?? ''];
   });
   return ['', ...columns([['file', 'mode', 'bytes', 'version'], ...rows], [2])];
 }

@@ -1,6 +1,7 @@
 import type { Encoding } from '../render/encoding.ts';
 import { jmesPathProblem } from '../render/jmespath.ts';
 import { durationForm, parseDuration } from '../util/duration.ts';
+import { visible } from '../util/visible.ts';
 import type { Fields } from './fields.ts';
 import { issuingMount } from './issuing-path.ts';
 import type { Parameters } from './parameters.ts';
@@ -111,5 +112,6 @@ function parseRefresh(text: string): number | 'once' | undefined {
 
 /** A short text of the author in an error. Long ones may be a secret pasted into the wrong place. */
 export function shown(text: string): string {
-  return text.length <= 24 && /^[\x20-\x7e]*$/.test(text) ? `"${text}"` : 'what is written';
+  // What nobody sees in it is named where the problem is told.
+  return text.length <= 24 && /^[\x20-\x7e]*$/.test(visible(text)) ? `"${text}"` : 'what is written';
 }

@@ -1,4 +1,5 @@
 import { formatPlace, type Place } from '../errors.ts';
+import { unseenProblem } from '../util/visible.ts';
 import { findCollisions, pathProblem } from './file-path.ts';
 import type { Output } from './plan.ts';
 import type { Problems } from './problems.ts';
@@ -8,6 +9,8 @@ export function checkPath(path: string, at: Place, problems: Problems): void {
   const problem = pathProblem(path);
   if (problem !== undefined)
     problems.error(at, `${JSON.stringify(path.slice(0, 80))} is no path that the driver takes: it ${problem}`);
+  const unseen = unseenProblem(path);
+  if (unseen !== undefined) problems.warn(at, `is the path of a file that ${unseen}`);
 }
 
 /** Reports outputs that cannot both be files, naming both objects. One without a path has its problem already. */

@@ -1,4 +1,5 @@
 import { formatPlace, KeymountError, type Place } from '../errors.ts';
+import { unseenProblem, visible } from '../util/visible.ts';
 import type { Problem } from './plan.ts';
 
 /** Whoever makes more mistakes sees the others when these are mended; the log and the memory of plans stay bounded. */
@@ -38,5 +39,7 @@ export class Problems {
 }
 
 export function formatProblem({ at, message }: Problem): string {
-  return `${formatPlace(at)}: ${message}`;
+  const text = `${formatPlace(at)}: ${message}`;
+  const unseen = unseenProblem(text);
+  return unseen === undefined ? text : `${visible(text)} (it ${unseen})`;
 }

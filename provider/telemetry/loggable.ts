@@ -1,5 +1,6 @@
 import { KeymountError, toKeymountError } from '../errors.ts';
 import { SecretString } from '../util/secret-string.ts';
+import { visible } from '../util/visible.ts';
 import { errorFields } from './error-fields.ts';
 
 const longestText = 1024;
@@ -27,7 +28,7 @@ export function loggable(value: unknown): unknown {
 function within(value: unknown, depth: number, room: Room): unknown {
   switch (typeof value) {
     case 'string':
-      return shortened(value, room);
+      return shortened(visible(value), room);
     case 'number':
     case 'boolean':
       return value;

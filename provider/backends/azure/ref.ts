@@ -1,5 +1,6 @@
 import { KeymountError } from '../../errors.ts';
 import type { Source } from '../../plan/plan.ts';
+import { unseenProblem } from '../../util/visible.ts';
 import type { AskedFor } from '../backend.ts';
 
 /** What to read of a vault. */
@@ -23,14 +24,18 @@ export function parseAzureRef({ address, version, request, at }: Source): AzureR
   const refuse = (message: string, hint?: string) => new KeymountError('class-invalid', message, { at, hint });
   const match = /^(?:(secrets|keys|certificates)\/)?([0-9a-zA-Z-]{1,127})(?:~(0|[1-9]\d{0,3}))?$/.exec(address);
   if (match === null) {
+    const unseen = unseenProblem(address);
+    const why = unseen === undefined ? '' : `, and this one ${unseen}`;
     throw refuse(
-      'the name of an object of a Key Vault has letters, digits and - only, at most 127',
+      `the name of an object of a Key Vault has letters, digits and - only, at most 127${why}`,
       'as license, secrets/license, keys/signing or certificates/web',
     );
   }
   if (request !== undefined) throw refuse('a Key Vault takes no request', 'remove request from the object');
   if (version !== undefined && !/^[0-9a-zA-Z]{1,127}$/.test(version)) {
-    throw refuse('the version of an object of a Key Vault has letters and digits only');
+    const unseen = unseenProblem(version);
+    const why = unseen === undefined ? '' : `, and this one ${unseen}`;
+    throw refuse(`the version of an object of a Key Vault has letters and digits only${why}`);
   }
   const [, collection, name = '', back] = match;
   const known = collections.find((each) => each === collection) ?? 'secrets';

@@ -11,6 +11,8 @@ export const reads: Situations = {
   deleted: (lab) => lab.told(anything(object('secret/data/old/config'))),
   destroyed: (lab) => lab.told(anything(object('secret/data/ruined/config'))),
   'no-version': (lab) => lab.told(anything(object('secret/data/database/config?version=7'))),
+  // A zero-width space, as copied from a web page.
+  invisible: (lab) => lab.told(anything(object('secret/data/database/config', 'password\u200b'))),
   'no-key': (lab) => lab.told(anything(object('secret/data/database/config', 'pasword'))),
   'key-case': (lab) => lab.told(anything(object('secret/data/database/config', 'Password'))),
   'key-null': (lab) => lab.told(anything(object('secret/data/database/config', 'note'))),
