@@ -95,7 +95,10 @@ function dataCases(name: EmulatorName): void {
       'short',
       { version: '11111111-1111-1111-1111-111111111111' },
     ]);
-    assert.match(said ?? '', /^there is no short in eu-west-1: ResourceNotFoundException.*\[secret-missing\]$/);
+    assert.match(
+      said ?? '',
+      /^there is no version 1{8}-.* of short in eu-west-1: ResourceNotFoundException.*\[secret-missing\]$/,
+    );
   });
 
   it('tells a secret that is marked for deletion from one that never was', async () => {
