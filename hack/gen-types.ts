@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,14 +16,14 @@ function generate(outDir: string): void {
   const options = ['--defaults', '--oneofs', '--grpcLib=@grpc/grpc-js', '--importFileExtension=.ts'];
   const places = [`--outDir=${outDir}`, `--includeDirs=${join(root, 'proto')}`];
   execFileSync(process.execPath, [tool, 'provider/v1alpha1/service.proto', ...options, ...places], { cwd: root });
+  // The tool names the proto file by its place on this machine.
+  for (const [name, text] of textsOf(outDir)) writeFileSync(join(outDir, name), text.replaceAll(root, ''));
 }
 
-/** Every file below a folder with its text; the first line names the proto file's path and says nothing. */
+/** Every file below a folder with its text. */
 function textsOf(folder: string): Map<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-  return new Map(
-    files.sort().map((name) => [name, readFileSync(join(folder, name), 'utf8').replace(/^\/\/ .*\n/, '')]),
-  );
+  return new Map(files.sort().map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }
 
 if (process.argv.includes('--check')) {
