@@ -7,6 +7,8 @@ export type NewSource = Omit<Source, 'key' | 'accessKey'>;
 export class Sources {
   readonly list: Source[] = [];
   readonly #byKey = new Map<string, number>();
+  /** The first with arguments, by access, address and method. */
+  readonly #withArgs = new Map<string, number>();
 
   /** The index of the source in `list`. */
   add(source: NewSource): number {
@@ -16,6 +18,8 @@ export class Sources {
     const index = this.#byKey.get(key);
     if (index !== undefined) return this.#share(index, source);
     this.#byKey.set(key, this.list.length);
+    const place = placeOf(source, accessKey);
+    if (source.request?.args !== undefined && !this.#withArgs.has(place)) this.#withArgs.set(place, this.list.length);
     return this.list.push({ ...source, key, accessKey }) - 1;
   }
 
@@ -25,15 +29,8 @@ export class Sources {
    */
   addWithArgs(source: NewSource): number {
     if (source.request?.args !== undefined) return this.add(source);
-    const accessKey = JSON.stringify(source.access);
-    const index = this.list.findIndex(
-      (known) =>
-        known.request?.args !== undefined &&
-        known.request.method === (source.request?.method ?? 'GET') &&
-        known.address === source.address &&
-        known.accessKey === accessKey,
-    );
-    return index < 0 ? this.add(source) : this.#share(index, source);
+    const index = this.#withArgs.get(placeOf(source, JSON.stringify(source.access)));
+    return index === undefined ? this.add(source) : this.#share(index, source);
   }
 
   #share(index: number, source: NewSource): number {
@@ -41,6 +38,10 @@ export class Sources {
     if (known !== undefined) this.list[index] = strictest(known, source);
     return index;
   }
+}
+
+function placeOf({ address, request }: NewSource, accessKey: string): string {
+  return JSON.stringify([accessKey, address, request?.method ?? 'GET']);
 }
 
 /** Of two objects that share a read, the one that wants it fresher decides. */
