@@ -3,7 +3,7 @@ import { KeymountError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import { Flights } from '../util/flight.ts';
 import type { SecretString } from '../util/secret-string.ts';
-import type { KubeApi } from './api.ts';
+import type { CallOptions, KubeApi } from './api.ts';
 import { describe, KubeError } from './kube-error.ts';
 import { type IssuedToken, requestToken } from './service-accounts.ts';
 
@@ -54,6 +54,8 @@ export interface PodTokensDeps {
 
 /** What the Go Vault provider asks for: 15 minutes. */
 const lifetime = 900;
+/** Milliseconds for a token in place of one that is there already: a Mount must not wait for an API server that hangs. */
+const patience = 2_000;
 /** Seconds: the API server refuses less. */
 const shortest = 600;
 /** A token that ends within this many milliseconds is not handed out any more: the login still has to happen. */
@@ -63,17 +65,17 @@ export function createPodTokens({ api, clock, capacity = 4096 }: PodTokensDeps):
   const remembered = new LRUCache<string, IssuedToken>({ max: capacity });
   const flights = new Flights<SecretString>();
 
-  async function request(pod: BoundPod, audience: string | undefined, seconds: number, signal: AbortSignal) {
+  async function request(pod: BoundPod, audience: string | undefined, seconds: number, options: CallOptions) {
     const spec = {
       audiences: audience === undefined ? [] : [audience],
       expirationSeconds: Math.max(shortest, seconds),
       boundPod: { name: pod.pod, uid: pod.podUid },
     };
-    return await requestToken(api, pod.namespace, pod.serviceAccount, spec, { signal });
+    return await requestToken(api, pod.namespace, pod.serviceAccount, spec, options);
   }
 
   async function requestUsual(key: string, pod: BoundPod, audience: string | undefined, signal: AbortSignal) {
-    const issued = await request(pod, audience, lifetime, signal);
+    const issued = await request(pod, audience, lifetime, { signal });
     remembered.set(key, issued);
     return issued.token;
   }
@@ -85,7 +87,8 @@ export function createPodTokens({ api, clock, capacity = 4096 }: PodTokensDeps):
 
   return {
     forget: () => remembered.clear(),
-    request: async (pod, audience, seconds, signal) => (await request(pod, audience, seconds, signal)).token,
+    request: async (pod, audience, seconds, signal) =>
+      (await request(pod, audience, seconds, { signal, timeout: patience })).token,
     getCached: (pod, audience) => usable(keyOf(pod, audience.request)),
     async get(pod, audience, signal) {
       const key = keyOf(pod, audience.request);

@@ -71,6 +71,16 @@ describe('a token that keymount requests for a pod', () => {
     );
   });
 
+  it('is not waited for where the API server hangs, for there is another one', async () => {
+    const patient = createKubeApi(kubeConfigOf(server), { clock: systemClock, timeout: 60_000 });
+    const lasting = createPodTokens({ api: patient, clock: systemClock });
+    server.fault = () => 'hang';
+    const began = performance.now();
+    await assert.rejects(lasting.request(bound(), 'vault', 86_400, signal));
+    assert.ok(performance.now() - began < 20_000);
+    patient.close();
+  });
+
   it('lives for 15 minutes, is bound to the pod and has the audience', async () => {
     await tokens.get(bound(), vault, signal);
     assert.deepEqual(server.tokenRequests[0]?.spec, {
