@@ -28,7 +28,8 @@ export function loggable(value: unknown): unknown {
 function within(value: unknown, depth: number, room: Room): unknown {
   switch (typeof value) {
     case 'string':
-      return shortened(visible(value), room);
+      // Cut first: written out, a text is up to nine times as long.
+      return shortened(visible(value.slice(0, longestText + 1)), room);
     case 'number':
     case 'boolean':
       return value;

@@ -50,6 +50,11 @@ describe('a character that nobody sees', () => {
     });
   }
 
+  it('makes no line of the log longer than another text does', () => {
+    for (const text of ['\u200b'.repeat(8_000_000), 'x'.repeat(8_000_000)])
+      assert.ok(String(loggable(text)).length <= 1_030, `${String(loggable(text)).length}`);
+  });
+
   it('is named in a problem of a class, and seen in the log', () => {
     assert.equal(
       formatProblem({ at: { path: 'objects[0]', name: 'a\u00a0' }, message: 'is wrong' }),
