@@ -1,15 +1,9 @@
+import { LRUCache } from 'lru-cache';
 import { toKeymountError } from '../errors.ts';
 import { occupantOf } from '../rpc/sockets.ts';
 import type { Clock } from '../util/clock.ts';
 import { faultOf, type Link, makeLink } from './links.ts';
-
-export interface KeepOptions {
-  readonly clock: Clock;
-  /** Also in the place of a socket on which another provider answers. */
-  readonly takeover: boolean;
-  readonly print: (text: string) => void;
-  readonly stop: AbortSignal;
-}
+import type { PrepareUse } from './prepare-use.ts';
 
 /** Milliseconds between looks: six calls of the system take some 20 µs. */
 const interval = 200;
@@ -18,18 +12,19 @@ const lineEvery = 10_000;
 
 /**
  * Makes links again that are gone or lead elsewhere, until it is told to stop: a Go provider that ends removes what lies under the
- * path of its socket, which is our link where that took its place. The links stay when it stops.
+ * path of its socket, which is our link where that took its place. `takeover`: also in the place of a socket on which another provider
+ * answers. The links stay when it stops.
  */
-export async function keepLinks(links: readonly Link[], { clock, takeover, print, stop }: KeepOptions): Promise<void> {
-  const said = new Map<string, number>();
-  const say = (text: string) => {
-    const last = said.get(text) ?? Number.NEGATIVE_INFINITY;
+export async function keepLinks(links: readonly Link[], takeover: boolean, { clock, say, stop }: PrepareUse) {
+  const said = new LRUCache<string, number>({ max: 100 });
+  const seldom = (line: string) => {
+    const last = said.get(line) ?? Number.NEGATIVE_INFINITY;
     if (clock.now() - last < lineEvery) return;
-    said.set(text, clock.now());
-    print(`${text}\n`);
+    said.set(line, clock.now());
+    say(line);
   };
   while (!stop.aborted) {
-    for (const link of links) await mend(link, takeover, say, clock);
+    for (const link of links) await mend(link, takeover, seldom, clock);
     await clock.sleep(interval, stop).catch(() => {});
   }
 }

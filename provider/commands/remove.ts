@@ -2,15 +2,9 @@ import { lchownSync, lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeymountError } from '../errors.ts';
 import { isAnswered } from '../rpc/sockets.ts';
-import type { Clock } from '../util/clock.ts';
 import { linksOf, ownDirectory, removeLink } from './links.ts';
 import type { PrepareOptions } from './prepare-options.ts';
-
-export interface RemoveUse {
-  readonly print: (text: string) => void;
-  readonly stop: AbortSignal;
-  readonly clock: Clock;
-}
+import type { PrepareUse } from './prepare-use.ts';
 
 /** Milliseconds between looks whether keymount has ended. */
 const interval = 1_000;
@@ -22,7 +16,7 @@ const interval = 1_000;
  */
 export async function removeAll(
   { providersDirs, dialects, wait }: Pick<PrepareOptions, 'providersDirs' | 'dialects' | 'wait'>,
-  { print, stop, clock }: RemoveUse,
+  { say, stop, clock }: PrepareUse,
 ): Promise<void> {
   const [first = ''] = providersDirs;
   const directory = join(first, ownDirectory);
@@ -35,8 +29,8 @@ export async function removeAll(
     }
     await clock.sleep(interval, stop).catch(() => {});
   }
-  for (const link of linksOf(providersDirs, dialects)) if (removeLink(link)) print(`removed ${link.path}\n`);
-  for (const line of await asRoot(directory, async () => emptied(directory))) print(`${line}\n`);
+  for (const link of linksOf(providersDirs, dialects)) if (removeLink(link)) say(`removed ${link.path}`);
+  for (const line of await asRoot(directory, async () => emptied(directory))) say(line);
 }
 
 /** A socket of the directory that somebody listens on. */

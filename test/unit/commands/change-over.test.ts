@@ -156,6 +156,17 @@ describe('keymount prepare --keep', () => {
     });
   });
 
+  it('writes one line of what a link was called, whatever that was', async () => {
+    await keeping({}, async ([dir = ''], lines) => {
+      rmSync(join(dir, 'vault.sock'));
+      symlinkSync('x\nforged \u001b[31m line\u202e', join(dir, 'vault.sock'));
+      await until(() => existsLink(join(dir, 'vault.sock'), 'keymount/vault.sock'));
+      const told = lines.slice(1).join('');
+      assert.match(told, /leads to x forged {1,2}\[31m line<U\+202E>: it is a link to .* again\n$/);
+      assert.equal(told.split('\n').length, 2);
+    });
+  });
+
   for (const takeover of [false, true]) {
     it(`${takeover ? 'takes' : 'leaves'} the place of a provider that came back ${takeover ? 'with' : 'without'} --takeover`, async () => {
       await keeping({ takeover }, async ([dir = ''], lines) => {
